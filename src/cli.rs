@@ -1,0 +1,139 @@
+//! The command line as data.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// What `--help` says at the end of the first page.
+const AFTER_HELP: &str = "\
+Begin:
+  feedmill serve examples/content          serve the sample digests on http://127.0.0.1:8080/
+  feedmill show examples/content           how each file is understood
+  feedmill check content                   what is wrong in the digests, with file, line and remedy
+  feedmill build content --output public   the same site as files
+
+Every key of the configuration can be set by an environment variable as well: FEEDMILL_SITE_TITLE sets site.title.
+The log goes to standard error; FEEDMILL_LOG sets its level (error, warn, info, debug).
+
+Exit codes: 0 done; 1 check found errors; 2 could not run.";
+
+/// Turns a folder of dated Markdown digests into feeds: one for all items, one per section, one with an entry per digest.
+#[derive(Debug, Parser)]
+#[command(name = "feedmill", version, after_help = AFTER_HELP, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch a folder and serve its feeds over HTTP
+    ///
+    /// A digest that is created, edited, renamed or deleted is seen within a moment. A file that breaks keeps its last good
+    /// version in the feeds. SIGHUP reads the configuration again; SIGTERM finishes the responses under way and ends.
+    Serve(Serve),
+    /// Write the site as files into a folder
+    ///
+    /// The folder is replaced in one step. Equal content, options and --now give equal bytes.
+    Build(Build),
+    /// Report what is wrong in digests, with file, line and remedy
+    ///
+    /// Exit codes: 0 nothing of severity error; 1 at least one error; 2 could not run.
+    Check(Check),
+    /// Show how digests are understood: sections, items, links
+    Show(Show),
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Common {
+    /// The configuration, a YAML file; config/feedmill.yaml explains every key
+    #[arg(long, value_name = "FILE", env = "FEEDMILL_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// What the commands that make a site take.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Making {
+    /// The folder of digests [default: content.folder of the configuration]
+    pub content: Option<PathBuf>,
+    /// See [`Common`].
+    #[command(flatten)]
+    pub common: Common,
+    /// The public address of the site
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// A folder of the program's own, for what must outlast a restart
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// `feedmill serve`.
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// See [`Making`].
+    #[command(flatten)]
+    pub making: Making,
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `feedmill build`.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// See [`Making`].
+    #[command(flatten)]
+    pub making: Making,
+    /// The folder to write
+    #[arg(long, short, value_name = "DIR")]
+    pub output: PathBuf,
+    /// The moment to build for, instead of the present one: 2025-05-22T08:00:00Z
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    pub now: Option<DateTime<Utc>>,
+}
+
+/// `feedmill check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Files or folders [default: content.folder of the configuration]
+    pub paths: Vec<PathBuf>,
+    /// See [`Common`].
+    #[command(flatten)]
+    pub common: Common,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// `feedmill show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Files or folders
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// See [`Common`].
+    #[command(flatten)]
+    pub common: Common,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// One JSON object per line, for programs
+    Json,
+}
+
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    let parsed = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
+    parsed.map_err(|error| format!("{error}; write it as 2025-05-22T08:00:00Z"))
+}

@@ -1,0 +1,120 @@
+//! `feedmill serve`: the daemon, with the process's signals and standard output around it.
+
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use sd_notify::NotifyState;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::{content_of, options_for};
+use crate::cli::Serve;
+use crate::config;
+use crate::daemon::{self, Daemon, Request};
+
+/// The exit code after a second signal: responses under way were cut off.
+const CUT_SHORT: u8 = 130;
+
+pub(super) fn run(arguments: &Serve) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
+    let code = runtime.block_on(serve(arguments))?;
+    // Waits for nothing: a look at a dead network folder must not hold the stop.
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+async fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
+    let options = options_for(&arguments.making, arguments.listen)?;
+    // Fails early, before the port is taken.
+    content_of(&options)?;
+    let listen = options.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    let signals = Signals::new()?;
+    let daemon = Daemon::start(daemon_options(options, address)?, listener).await?;
+    let mut out = std::io::stdout();
+    // Whoever started us may have closed it; that is no reason to stop.
+    let _ = writeln!(out, "listening on http://{address}/").and_then(|()| out.flush());
+    let (requests, receiver) = mpsc::channel(4);
+    tokio::select! {
+        () = daemon.run(receiver) => Ok(ExitCode::SUCCESS),
+        () = signals.ask(requests, arguments, address) => Ok(ExitCode::from(CUT_SHORT)),
+    }
+}
+
+fn daemon_options(options: config::Options, address: SocketAddr) -> anyhow::Result<daemon::Options> {
+    let content = content_of(&options)?;
+    let mut site = options.site;
+    if site.feeds.base_url.is_empty() {
+        site.feeds.base_url = own_address(address);
+    }
+    Ok(daemon::Options { content, library: options.library, watch: options.watch, site, server: options.server })
+}
+
+/// Where the server can be reached from this machine; nobody else's idea of it is known.
+fn own_address(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_unspecified() => format!("http://localhost:{}/", address.port()),
+        IpAddr::V6(_) | IpAddr::V4(_) => format!("http://{address}/"),
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Signals> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Signals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Turns signals into requests; done at the second signal to stop.
+    async fn ask(mut self, requests: mpsc::Sender<Request>, arguments: &Serve, address: SocketAddr) {
+        loop {
+            let request = tokio::select! {
+                _ = self.terminate.recv() => Some(Request::Stop),
+                _ = self.interrupt.recv() => Some(Request::Stop),
+                _ = self.hang_up.recv() => reload(arguments, address),
+            };
+            let Some(request) = request else { continue };
+            let stop = matches!(request, Request::Stop);
+            let taken = requests.send(request).await.is_ok();
+            if stop || !taken {
+                break;
+            }
+        }
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        tracing::warn!("second signal: leaving at once");
+    }
+}
+
+/// The options of the configuration as it is now; a wrong one is told, and the old one stays.
+fn reload(arguments: &Serve, address: SocketAddr) -> Option<Request> {
+    daemon::tell_service_manager(&[NotifyState::Reloading]);
+    let options = options_for(&arguments.making, arguments.listen);
+    let listen = options.as_ref().map(|options| options.listen);
+    if listen.is_ok_and(|listen| listen.port() != 0 && listen != address) {
+        tracing::warn!(%address, "server.listen is another now; it takes effect with the next start");
+    }
+    match options.and_then(|options| daemon_options(options, address)) {
+        Ok(options) => Some(Request::Reload(Box::new(options))),
+        Err(error) => {
+            tracing::error!(reason = format!("{error:#}"), "the new configuration is refused; the old one stays");
+            daemon::tell_service_manager(&[NotifyState::Ready]);
+            None
+        }
+    }
+}

@@ -1,0 +1,519 @@
+//! The configuration file, and the options of every module made from it.
+//!
+//! The only module that knows YAML keys. Each section of the file fills the options of a module below; what the file does not
+//! say has that module's default. An environment variable `FEEDMILL_SECTION_KEY` overrides a key.
+
+mod unknown;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail, ensure};
+use chrono::NaiveTime;
+use serde::{Deserialize, Serialize};
+use serde_yaml::Value;
+use url::Url;
+
+use crate::digest::text::one_line;
+use crate::digest::{self, Rules, SectionRule};
+use crate::http::{respond, server};
+use crate::library::watch;
+use crate::{feed, ledger, library, site};
+
+/// The whole file. Every key has a default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What the publication is.
+    pub site: SiteKeys,
+    /// Which files are read.
+    pub content: ContentKeys,
+    /// Which sections there are.
+    pub sections: SectionKeys,
+    /// How items are recognised.
+    pub items: ItemKeys,
+    /// How links are read.
+    pub links: LinkKeys,
+    /// When a digest is published.
+    pub time: TimeKeys,
+    /// What ids are made of.
+    pub ids: IdKeys,
+    /// How far back feeds reach.
+    pub feeds: FeedKeys,
+    /// How the server answers.
+    pub server: ServerKeys,
+    /// How the folder is watched.
+    pub watch: WatchKeys,
+    /// What outlasts a restart.
+    pub state: StateKeys,
+}
+
+/// `site`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SiteKeys {
+    title: String,
+    description: String,
+    language: Option<String>,
+    authors: Vec<String>,
+    base_url: Option<String>,
+}
+
+impl Default for SiteKeys {
+    fn default() -> SiteKeys {
+        SiteKeys {
+            title: "Digest".to_owned(),
+            description: "Short items on what happened, every one linked to its story".to_owned(),
+            language: None,
+            authors: Vec::new(),
+            base_url: None,
+        }
+    }
+}
+
+/// `content`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContentKeys {
+    folder: Option<PathBuf>,
+    extensions: Vec<String>,
+    ignore: Vec<String>,
+    max_file_bytes: u64,
+    max_items: usize,
+    max_nesting: usize,
+}
+
+impl Default for ContentKeys {
+    fn default() -> ContentKeys {
+        let (library, rules) = (library::Options::default(), Rules::default());
+        ContentKeys {
+            folder: None,
+            extensions: library.extensions,
+            ignore: Vec::new(),
+            max_file_bytes: library.max_file_bytes,
+            max_items: rules.max_items,
+            max_nesting: rules.max_nesting,
+        }
+    }
+}
+
+/// `sections`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SectionKeys {
+    known: Vec<SectionKey>,
+    unknown: UnknownKey,
+}
+
+/// One of `sections.known`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SectionKey {
+    slug: String,
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    headings: Vec<String>,
+}
+
+/// `sections.unknown`: the word `own`, or the section for the rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum UnknownKey {
+    /// The word `own`.
+    Word(String),
+    /// The section that takes them.
+    Rest(RestKey),
+}
+
+/// The section for the rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestKey {
+    slug: String,
+    title: String,
+}
+
+impl Default for UnknownKey {
+    fn default() -> UnknownKey {
+        UnknownKey::Word("own".to_owned())
+    }
+}
+
+/// `items`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ItemKeys {
+    labels: Vec<String>,
+}
+
+impl Default for ItemKeys {
+    fn default() -> ItemKeys {
+        ItemKeys { labels: Rules::default().labels }
+    }
+}
+
+/// `links`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LinkKeys {
+    base: Option<String>,
+    tracking: Vec<String>,
+    tracking_fragments: Vec<String>,
+}
+
+impl Default for LinkKeys {
+    fn default() -> LinkKeys {
+        let ids = ledger::Options::default();
+        LinkKeys { base: None, tracking: ids.tracking, tracking_fragments: ids.tracking_fragments }
+    }
+}
+
+/// `time`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TimeKeys {
+    timezone: String,
+    publish_at: String,
+}
+
+impl Default for TimeKeys {
+    fn default() -> TimeKeys {
+        let ids = ledger::Options::default();
+        TimeKeys { timezone: ids.timezone.name().to_owned(), publish_at: ids.publish_at.format("%H:%M").to_string() }
+    }
+}
+
+/// `ids`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdKeys {
+    authority: String,
+    date: String,
+}
+
+impl Default for IdKeys {
+    fn default() -> IdKeys {
+        let ids = ledger::Options::default();
+        IdKeys { authority: ids.authority, date: ids.authority_date }
+    }
+}
+
+/// `feeds`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FeedKeys {
+    days: u32,
+    digests: usize,
+    max_bytes: usize,
+}
+
+impl Default for FeedKeys {
+    fn default() -> FeedKeys {
+        FeedKeys { days: 14, digests: 10, max_bytes: 250_000 }
+    }
+}
+
+/// `server`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerKeys {
+    listen: SocketAddr,
+    max_age_seconds: u32,
+    header_seconds: u64,
+    stall_seconds: u64,
+    drain_seconds: u64,
+    max_connections: usize,
+}
+
+impl Default for ServerKeys {
+    fn default() -> ServerKeys {
+        let options = server::Options::default();
+        ServerKeys {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            max_age_seconds: options.respond.max_age_seconds,
+            header_seconds: options.header_timeout.as_secs(),
+            stall_seconds: options.stall_timeout.as_secs(),
+            drain_seconds: options.drain_timeout.as_secs(),
+            max_connections: options.max_connections,
+        }
+    }
+}
+
+/// `watch`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WatchKeys {
+    interval_seconds: u64,
+    pause_milliseconds: u64,
+    patience_milliseconds: u64,
+}
+
+impl Default for WatchKeys {
+    fn default() -> WatchKeys {
+        let options = watch::Options::default();
+        WatchKeys {
+            interval_seconds: options.interval.as_secs(),
+            pause_milliseconds: milliseconds(options.pause),
+            patience_milliseconds: milliseconds(options.patience),
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// `state`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StateKeys {
+    folder: Option<PathBuf>,
+}
+
+/// What the command line sets, over the file and the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// The content folder.
+    pub content: Option<PathBuf>,
+    /// The public address.
+    pub base_url: Option<String>,
+    /// Where to listen.
+    pub listen: Option<SocketAddr>,
+    /// The state folder.
+    pub state: Option<PathBuf>,
+}
+
+/// Everything resolved: the options of all modules.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The content folder, absolute, if one was named.
+    pub content: Option<PathBuf>,
+    /// Which files are read.
+    pub library: library::Options,
+    /// How the folder is watched.
+    pub watch: watch::Options,
+    /// How the site is made. Without a public address its base URL is empty until the server knows its own.
+    pub site: site::Options,
+    /// How the server answers.
+    pub server: server::Options,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The state folder.
+    pub state: Option<PathBuf>,
+}
+
+/// Reads the file, the environment and the command line, each over the one before.
+///
+/// # Errors
+/// When the file cannot be read or says something that makes no sense, with its line and the way out.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    overrides: &Overrides,
+) -> anyhow::Result<Options> {
+    let mut config = match file {
+        Some(path) => read(path)?,
+        None => Config::default(),
+    };
+    override_by_environment(&mut config, environment)?;
+    let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+    let resolved = resolve(config, folder, overrides);
+    match file {
+        Some(path) => resolved.with_context(|| format!("in {}", path.display())),
+        None => resolved,
+    }
+}
+
+/// The process's environment as text; what is not UTF-8 is none of ours.
+pub fn environment() -> Vec<(String, String)> {
+    let variables = std::env::vars_os();
+    variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+}
+
+fn read(path: &Path) -> anyhow::Result<Config> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the configuration {}", path.display()))?;
+    parse(&text).map_err(|message| anyhow!("{}:{message}", path.display()))
+}
+
+/// Reads a configuration from its text. The error begins with `line:column: `.
+pub fn parse(text: &str) -> Result<Config, String> {
+    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        return Ok(Config::default());
+    }
+    serde_yaml::from_str(text).map_err(|error| unknown::explain(&error))
+}
+
+/// Sets every key for which there is a variable `FEEDMILL_SECTION_KEY`. The value is YAML, or text where text is wanted.
+fn override_by_environment(
+    config: &mut Config,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> anyhow::Result<()> {
+    let environment: BTreeMap<String, String> = environment.into_iter().collect();
+    let Value::Mapping(sections) = serde_yaml::to_value(&*config)? else { return Ok(()) };
+    for (section, keys) in &sections {
+        let (Some(section), Value::Mapping(keys)) = (section.as_str(), keys) else { continue };
+        for key in keys.keys().filter_map(Value::as_str) {
+            let name = format!("FEEDMILL_{section}_{key}").to_ascii_uppercase();
+            if let Some(value) = environment.get(&name) {
+                set(config, section, key, value).with_context(|| format!("the environment variable {name}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn set(config: &mut Config, section: &str, key: &str, text: &str) -> anyhow::Result<()> {
+    let with = |value: Value| -> anyhow::Result<Config> {
+        let mut changed = serde_yaml::to_value(&*config)?;
+        changed[section][key] = value;
+        Ok(serde_yaml::from_value(changed)?)
+    };
+    let as_text = with(Value::String(text.to_owned()));
+    let as_yaml = || serde_yaml::from_str(text).map_err(anyhow::Error::from).and_then(&with);
+    let changed = as_text.or_else(|_| as_yaml())?;
+    *config = changed;
+    Ok(())
+}
+
+fn resolve(config: Config, folder: &Path, overrides: &Overrides) -> anyhow::Result<Options> {
+    let rules = rules(&config)?;
+    let named = config.content.folder.as_ref().filter(|path| !path.as_os_str().is_empty());
+    let content = overrides.content.clone().or_else(|| named.map(|path| folder.join(path)));
+    let content = content.map(std::path::absolute).transpose().context("content.folder")?;
+    let base_url = match overrides.base_url.as_ref().or(config.site.base_url.as_ref()) {
+        Some(text) => base_url(text)?,
+        None => String::new(),
+    };
+    let state = overrides.state.clone().or_else(|| config.state.folder.as_ref().map(|path| folder.join(path)));
+    let listen = overrides.listen.unwrap_or(config.server.listen);
+    Ok(Options {
+        content,
+        library: library_options(&config.content)?,
+        watch: watch_options(&config.watch)?,
+        site: site::Options { ids: ids(&config)?, feeds: feeds(&config, base_url)?, rules },
+        server: server_options(&config.server)?,
+        listen,
+        state,
+    })
+}
+
+fn base_url(text: &str) -> anyhow::Result<String> {
+    let url = Url::parse(text).with_context(|| format!("site.base_url: `{text}` is no address"))?;
+    ensure!(
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none(),
+        "site.base_url: `{text}` is no address of a site; write it as https://news.example.org/"
+    );
+    Ok(format!("{}/", url.as_str().trim_end_matches('/')))
+}
+
+fn rules(config: &Config) -> anyhow::Result<Rules> {
+    let known = config.sections.known.iter().map(|section| SectionRule {
+        slug: section.slug.clone(),
+        title: section.title.as_deref().map(one_line),
+        description: section.description.as_deref().map(one_line),
+        headings: section.headings.clone(),
+    });
+    let unknown = match &config.sections.unknown {
+        UnknownKey::Word(word) if word == "own" => digest::Unknown::Own,
+        UnknownKey::Word(word) => bail!("sections.unknown: `{word}` is neither `own` nor a slug and a title"),
+        UnknownKey::Rest(rest) => digest::Unknown::Rest { slug: rest.slug.clone(), title: one_line(&rest.title) },
+    };
+    let base = match &config.links.base {
+        Some(text) => Some(Url::parse(text).with_context(|| format!("links.base: `{text}` is no address"))?),
+        None => None,
+    };
+    ensure!(config.content.max_nesting >= 4, "content.max_nesting: at least 4, a list in a list");
+    let rules = Rules {
+        labels: config.items.labels.clone(),
+        base,
+        sections: known.collect(),
+        unknown,
+        language: config.site.language.clone(),
+        max_items: config.content.max_items,
+        max_nesting: config.content.max_nesting,
+    };
+    digest::check_rules(&rules).map_err(|message| anyhow!("sections: {message}"))?;
+    Ok(rules)
+}
+
+fn library_options(keys: &ContentKeys) -> anyhow::Result<library::Options> {
+    let pattern = |text: &String| glob::Pattern::new(text).with_context(|| format!("content.ignore: `{text}`"));
+    Ok(library::Options {
+        extensions: keys.extensions.iter().map(|text| text.trim_start_matches('.').to_lowercase()).collect(),
+        ignore: keys.ignore.iter().map(pattern).collect::<anyhow::Result<_>>()?,
+        max_file_bytes: keys.max_file_bytes,
+    })
+}
+
+fn watch_options(keys: &WatchKeys) -> anyhow::Result<watch::Options> {
+    ensure!(keys.interval_seconds > 0, "watch.interval_seconds: at least 1");
+    Ok(watch::Options {
+        interval: Duration::from_secs(keys.interval_seconds),
+        pause: Duration::from_millis(keys.pause_milliseconds),
+        patience: Duration::from_millis(keys.patience_milliseconds),
+    })
+}
+
+fn feeds(config: &Config, base_url: String) -> anyhow::Result<feed::Options> {
+    let (title, description) = (one_line(&config.site.title), one_line(&config.site.description));
+    ensure!(!title.is_empty(), "site.title: a publication needs a title");
+    ensure!(!description.is_empty(), "site.description: feed readers show it; one sentence is enough");
+    Ok(feed::Options {
+        title,
+        description,
+        language: config.site.language.clone(),
+        authors: config.site.authors.iter().map(|name| one_line(name)).collect(),
+        base_url,
+        days: config.feeds.days,
+        digests: config.feeds.digests,
+        max_bytes: config.feeds.max_bytes,
+    })
+}
+
+fn ids(config: &Config) -> anyhow::Result<ledger::Options> {
+    let IdKeys { authority, date } = &config.ids;
+    let plain = |text: &str, more: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
+    ensure!(
+        !authority.is_empty() && plain(authority, "-._@"),
+        "ids.authority: `{authority}` is neither a domain nor a mail address (RFC 4151)"
+    );
+    ensure!(matches!(date.len(), 4 | 7 | 10) && plain(date, "-"), "ids.date: write `{date}` as 2025 or 2025-05-22");
+    let publish_at = NaiveTime::parse_from_str(&config.time.publish_at, "%H:%M");
+    Ok(ledger::Options {
+        authority: authority.clone(),
+        authority_date: date.clone(),
+        timezone: timezone(&config.time.timezone)?,
+        publish_at: publish_at.with_context(|| format!("time.publish_at: write `{}` as 08:00", config.time.publish_at))?,
+        tracking: config.links.tracking.clone(),
+        tracking_fragments: config.links.tracking_fragments.clone(),
+    })
+}
+
+fn timezone(name: &str) -> anyhow::Result<chrono_tz::Tz> {
+    name.parse().map_err(|_| {
+        let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+        let hint = unknown::nearest(name, names).map_or(String::new(), |zone| format!("; did you mean `{zone}`?"));
+        anyhow!("time.timezone: there is no zone `{name}`{hint}")
+    })
+}
+
+fn server_options(keys: &ServerKeys) -> anyhow::Result<server::Options> {
+    ensure!(keys.max_connections > 0, "server.max_connections: at least 1");
+    ensure!(keys.header_seconds > 0 && keys.stall_seconds > 0, "server: a timeout of 0 would refuse everybody");
+    ensure!(
+        keys.header_seconds < keys.drain_seconds,
+        "server.drain_seconds: more than header_seconds, or a stop would cut off honest requests"
+    );
+    Ok(server::Options {
+        header_timeout: Duration::from_secs(keys.header_seconds),
+        stall_timeout: Duration::from_secs(keys.stall_seconds),
+        drain_timeout: Duration::from_secs(keys.drain_seconds),
+        max_connections: keys.max_connections,
+        respond: respond::Options { max_age_seconds: keys.max_age_seconds },
+    })
+}

@@ -1,0 +1,3 @@
+//! Hands a finished site on to somewhere else than HTTP.
+
+pub mod folder;

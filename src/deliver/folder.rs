@@ -1,0 +1,86 @@
+//! A site as files in a folder, complete or not at all.
+//!
+//! The files are written into a folder beside the wanted one, which is then put in its place in one step. A server that
+//! serves the folder never sees half of a site.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::site::Site;
+
+/// Writes every page of a site; a route that ends in `/` becomes `index.html`.
+///
+/// # Errors
+/// When the folder holds something that is no site of ours, or cannot be written. What was there before stays then.
+pub fn write(site: &Site, folder: &Path) -> anyhow::Result<()> {
+    let folder = std::path::absolute(folder).context("the output folder has no absolute path")?;
+    refuse_foreign(&folder)?;
+    let parent = folder.parent().context("the root folder cannot be the output folder")?;
+    fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let name = folder.file_name().context("the output folder has no name")?.to_string_lossy().into_owned();
+    let fresh = parent.join(format!(".{name}.feedmill-{}", std::process::id()));
+    let written = write_all(site, &fresh).and_then(|()| put_in_place(&fresh, &folder));
+    if written.is_err() || fresh.exists() {
+        // After an exchange this is the old site; after a failure, what was written so far.
+        let removed = fs::remove_dir_all(&fresh);
+        if written.is_ok() {
+            removed.with_context(|| format!("the site is in place, but {} cannot be removed", fresh.display()))?;
+        }
+    }
+    written
+}
+
+fn write_all(site: &Site, fresh: &Path) -> anyhow::Result<()> {
+    if fresh.exists() {
+        fs::remove_dir_all(fresh).with_context(|| format!("cannot remove {}", fresh.display()))?;
+    }
+    for (route, page) in &site.pages {
+        let path = fresh.join(file_of(route));
+        let write = || -> io::Result<()> {
+            fs::create_dir_all(path.parent().unwrap_or(fresh))?;
+            fs::write(&path, &page.body)
+        };
+        write().with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let path = fresh.join("404.html");
+    fs::write(&path, &site.not_found.body).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The file of a route, relative to the output folder.
+fn file_of(route: &str) -> PathBuf {
+    let path = route.trim_start_matches('/');
+    if path.is_empty() || path.ends_with('/') { PathBuf::from(path).join("index.html") } else { PathBuf::from(path) }
+}
+
+/// A folder with other things in it is not ours to replace.
+fn refuse_foreign(folder: &Path) -> anyhow::Result<()> {
+    let is_empty = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("cannot use {} as output folder", folder.display())),
+    };
+    let ours = fs::read_to_string(folder.join("atom.xml")).is_ok_and(|atom| atom.contains("<generator>feedmill</generator>"));
+    if !is_empty && !ours {
+        bail!("{} holds files that feedmill did not write; choose a new or an empty folder", folder.display());
+    }
+    Ok(())
+}
+
+/// Exchanges the two folders in one step where the file system can; else there is a moment without the folder.
+fn put_in_place(fresh: &Path, folder: &Path) -> anyhow::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    let context = || format!("cannot put the site in place at {}", folder.display());
+    if !folder.exists() {
+        return fs::rename(fresh, folder).with_context(context);
+    }
+    match renameat_with(CWD, fresh, CWD, folder, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
+            fs::remove_dir_all(folder).and_then(|()| fs::rename(fresh, folder)).with_context(context)
+        }
+        Err(error) => Err(error).with_context(context),
+    }
+}

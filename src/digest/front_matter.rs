@@ -1,0 +1,390 @@
+//! YAML front matter: what an author says about a digest before its text.
+//!
+//! Read leniently, because other site generators share these files: unknown keys mean nothing here. A title that YAML
+//! refuses (`title: a: b`) is read all the same, with a finding; what cannot be repaired makes the file unreadable, for
+//! it may have said `draft: true`.
+
+use std::ops::Range;
+
+use chrono::NaiveDate;
+use serde_yaml::{Mapping, Value};
+
+use super::date;
+use super::source::Source;
+use super::text::one_line;
+use crate::finding::{Code, Finding};
+
+/// The longest front matter in bytes. The YAML parser is quadratic in nested brackets: 8 KiB cost it 0.2 s at worst.
+const MAX_BYTES: usize = 8 * 1024;
+
+/// The deepest nesting of `[` and `{`; no real front matter has more than three.
+const MAX_FLOW_DEPTH: usize = 16;
+
+/// What the front matter said; every part may be missing.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct FrontMatter {
+    /// `date`, `pubDate` or `published`: the calendar date as written.
+    pub date: Option<NaiveDate>,
+    /// `title`, on one line.
+    pub title: Option<String>,
+    /// `language` or `lang`: a BCP 47 tag.
+    pub language: Option<String>,
+    /// `description` or `summary`, on one line.
+    pub description: Option<String>,
+    /// `authors` or `author`: names.
+    pub authors: Vec<String>,
+    /// `tags` or `keywords`.
+    pub tags: Vec<String>,
+    /// `draft: true`.
+    pub draft: bool,
+}
+
+/// How a file begins.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// No front matter: the whole file is text.
+    Text,
+    /// Front matter, and the byte offset of the text after it.
+    FrontMatter(FrontMatter, usize),
+    /// Something that was meant as front matter and cannot be read; the finding says why.
+    Unreadable,
+}
+
+/// Reads the front matter of a file, if it begins with any.
+pub fn read(source: &Source, findings: &mut Vec<Finding>) -> Beginning {
+    let Some((block, text_start)) = block(source) else {
+        return Beginning::Text;
+    };
+    let Some(block) = block else {
+        findings.push(source.finding(
+            0,
+            Code::FrontMatterInvalid,
+            "the front matter has no end",
+            "close it with a line that is just ---",
+        ));
+        return Beginning::Unreadable;
+    };
+    match mapping(source, block.clone(), findings) {
+        Ok(Some(mapping)) => {
+            Beginning::FrontMatter(Fields { source, block, mapping, findings }.into_front_matter(), text_start)
+        }
+        Ok(None) => Beginning::Text,
+        Err(finding) => {
+            findings.push(finding);
+            Beginning::Unreadable
+        }
+    }
+}
+
+/// The range between the fences (`None` when the second is missing but keys follow the first) and the start of the text.
+fn block(source: &Source) -> Option<(Option<Range<usize>>, usize)> {
+    let is_fence = |line: &str, fences: &[&str]| fences.contains(&line.trim_end());
+    let mut lines = source.lines();
+    let first = lines.next()?;
+    if !is_fence(&source.text[first.clone()], &["---"]) {
+        return None;
+    }
+    let start = (first.end + 1).min(source.text.len());
+    let mut looks_like_keys = None;
+    for line in lines {
+        let text = &source.text[line.clone()];
+        if is_fence(text, &["---", "..."]) {
+            return Some((Some(start..line.start), (line.end + 1).min(source.text.len())));
+        }
+        looks_like_keys = looks_like_keys.or_else(|| Some(key_of(text).is_some()));
+    }
+    looks_like_keys.unwrap_or(false).then_some((None, 0))
+}
+
+/// The key a line begins with, when it is a `key: value` line without indent.
+fn key_of(line: &str) -> Option<&str> {
+    let (key, rest) = line.split_once(':')?;
+    let plain = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    (plain && (rest.is_empty() || rest.starts_with([' ', '\t']))).then_some(key)
+}
+
+/// The block as a mapping; `None` when it is text between two thematic breaks.
+fn mapping(source: &Source, block: Range<usize>, findings: &mut Vec<Finding>) -> Result<Option<Mapping>, Finding> {
+    let yaml = &source.text[block.clone()];
+    let looks_like_keys = yaml.lines().any(|line| key_of(line).is_some());
+    if let Some(problem) = oversized(yaml) {
+        let remedy = "keep only what describes the digest in the front matter";
+        return if looks_like_keys {
+            Err(source.finding(block.start, Code::FrontMatterInvalid, problem, remedy))
+        } else {
+            Ok(None)
+        };
+    }
+    match serde_yaml::from_str::<Value>(yaml) {
+        Ok(Value::Mapping(mapping)) => Ok(Some(mapping)),
+        Ok(Value::Null) => Ok(Some(Mapping::new())),
+        Ok(_) => Ok(None),
+        Err(_) if !looks_like_keys => Ok(None),
+        Err(error) => match repair(source, block.clone()) {
+            Some((mapping, repairs)) => {
+                findings.extend(repairs);
+                Ok(Some(mapping))
+            }
+            None => {
+                let offset = error.location().map_or(0, |location| location.index()).min(yaml.len());
+                let message = format!("the front matter is not valid YAML: {}", reason(&error));
+                let remedy = "correct it; until then the last good version of this file stays published";
+                Err(source.finding(block.start + offset, Code::FrontMatterInvalid, message, remedy))
+            }
+        },
+    }
+}
+
+fn oversized(yaml: &str) -> Option<String> {
+    if yaml.len() > MAX_BYTES {
+        return Some(format!("the front matter has {} bytes, more than {MAX_BYTES}", yaml.len()));
+    }
+    let mut depth = 0_usize;
+    for character in yaml.chars() {
+        match character {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_FLOW_DEPTH {
+            return Some(format!("the front matter nests brackets more than {MAX_FLOW_DEPTH} deep"));
+        }
+    }
+    None
+}
+
+/// The message of a YAML error without the place, which the finding carries itself.
+fn reason(error: &serde_yaml::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or(&text).to_owned()
+}
+
+/// Quotes each `key: value` line that is no YAML by itself, and tries again.
+fn repair(source: &Source, block: Range<usize>) -> Option<(Mapping, Vec<Finding>)> {
+    let mut yaml = String::with_capacity(block.len() + 16);
+    let mut findings = Vec::new();
+    for range in source.lines().filter(|line| block.contains(&line.start)) {
+        let line = &source.text[range.clone()];
+        let quoted = key_of(line)
+            .filter(|_| serde_yaml::from_str::<Mapping>(line).is_err())
+            .map(|key| format!("{key}: '{}'", line[key.len() + 1..].trim().replace('\'', "''")));
+        if let Some(quoted) = &quoted {
+            let column = line.find(':').map_or(0, |colon| colon + 2);
+            findings.push(source.finding(
+                range.start + column.min(line.len()),
+                Code::FrontMatterRepaired,
+                "this value needs quotes to be YAML; it was read as it stands",
+                format!("write {quoted}"),
+            ));
+        }
+        yaml.push_str(quoted.as_deref().unwrap_or(line));
+        yaml.push('\n');
+    }
+    if findings.is_empty() {
+        return None;
+    }
+    serde_yaml::from_str(&yaml).ok().map(|mapping| (mapping, findings))
+}
+
+struct Fields<'a> {
+    source: &'a Source,
+    block: Range<usize>,
+    mapping: Mapping,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Fields<'_> {
+    fn into_front_matter(mut self) -> FrontMatter {
+        FrontMatter {
+            date: self.date(),
+            title: self.text(&["title"]),
+            language: self.text(&["language", "lang"]),
+            description: self.text(&["description", "summary"]),
+            authors: self.list(&["authors", "author"]),
+            tags: self.list(&["tags", "keywords"]),
+            draft: self.draft(),
+        }
+    }
+
+    fn value(&self, names: &[&'static str]) -> Option<(&'static str, Value)> {
+        names.iter().find_map(|name| {
+            let found = self.mapping.iter().find(|(key, _)| key.as_str().is_some_and(|k| k.eq_ignore_ascii_case(name)));
+            found.filter(|(_, value)| !value.is_null()).map(|(_, value)| (*name, value.clone()))
+        })
+    }
+
+    fn date(&mut self) -> Option<NaiveDate> {
+        let (name, value) = self.value(&["date", "pubDate", "published"])?;
+        let text = scalar(&value).unwrap_or_default();
+        let found = date::in_value(&text);
+        if found.is_none() {
+            let message = format!("`{name}` is not a date: {}", one_line(&text));
+            self.complain(name, Code::DateInvalid, message, "write it as 2025-05-22");
+        }
+        found
+    }
+
+    fn text(&mut self, names: &[&'static str]) -> Option<String> {
+        let (name, value) = self.value(names)?;
+        let raw = match scalar(&value) {
+            Some(text) => text,
+            None => {
+                let raw = self.raw_line(name);
+                let remedy = format!("write {name}: '{}'", raw.replace('\'', "''"));
+                self.complain(name, Code::FrontMatterValue, format!("`{name}` should be text"), remedy);
+                raw
+            }
+        };
+        Some(one_line(&raw)).filter(|text| !text.is_empty())
+    }
+
+    fn list(&mut self, names: &[&'static str]) -> Vec<String> {
+        let Some((name, value)) = self.value(names) else { return Vec::new() };
+        let entries = match value {
+            Value::Sequence(entries) => entries,
+            single => vec![single],
+        };
+        let mut texts = Vec::new();
+        for entry in entries {
+            let named = entry.as_mapping().and_then(|author| author.get("name")).and_then(scalar);
+            match named.or_else(|| scalar(&entry)).map(|text| one_line(&text)) {
+                Some(text) if !text.is_empty() => texts.push(text),
+                Some(_) => {}
+                None => {
+                    let message = format!("`{name}` should be a list of texts");
+                    self.complain(name, Code::FrontMatterValue, message, format!("write {name}: [one, two]"));
+                }
+            }
+        }
+        texts
+    }
+
+    fn draft(&mut self) -> bool {
+        let Some((name, value)) = self.value(&["draft"]) else { return false };
+        match scalar(&value).unwrap_or_default().to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => true,
+            "false" | "no" | "off" | "0" | "" => false,
+            _ => {
+                // What may be meant as a draft is not published: that can be mended, the opposite cannot.
+                let message = "`draft` is neither true nor false; the digest is held back";
+                self.complain(name, Code::FrontMatterValue, message, "write draft: true or draft: false");
+                true
+            }
+        }
+    }
+
+    /// The rest of the line a key stands on.
+    fn raw_line(&self, name: &str) -> String {
+        let line = self.key_line(name).map(|range| &self.source.text[range]);
+        line.and_then(|line| line.split_once(':')).map_or_else(String::new, |(_, rest)| rest.trim().to_owned())
+    }
+
+    fn key_line(&self, name: &str) -> Option<Range<usize>> {
+        let lines = self.source.lines().filter(|line| self.block.contains(&line.start));
+        lines.into_iter().find(|line| {
+            key_of(&self.source.text[line.clone()]).is_some_and(|key| key.eq_ignore_ascii_case(name))
+        })
+    }
+
+    fn complain(&mut self, name: &str, code: Code, message: impl Into<String>, remedy: impl Into<String>) {
+        let offset = self.key_line(name).map_or(self.block.start, |line| line.start);
+        self.findings.push(self.source.finding(offset, code, message, remedy));
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> (Beginning, Vec<Finding>) {
+        let (source, mut findings) = Source::prepare("a.md", text.as_bytes());
+        let beginning = read(&source, &mut findings);
+        (beginning, findings)
+    }
+
+    fn front_matter(text: &str) -> (FrontMatter, Vec<Finding>) {
+        match read_text(text) {
+            (Beginning::FrontMatter(front_matter, _), findings) => (front_matter, findings),
+            other => panic!("no front matter: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_field_is_read() {
+        let (read, findings) = front_matter(
+            "---\ndate: 2025-05-22\ntitle: 'A: b'\nlang: zh-CN\ndescription: >-\n  two\n  lines\nauthors:\n  - one\n  - name: two\ntags: [a, b]\ndraft: yes\nlayout: post\n---\ntext",
+        );
+        assert_eq!(
+            read,
+            FrontMatter {
+                date: NaiveDate::from_ymd_opt(2025, 5, 22),
+                title: Some("A: b".into()),
+                language: Some("zh-CN".into()),
+                description: Some("two lines".into()),
+                authors: vec!["one".into(), "two".into()],
+                tags: vec!["a".into(), "b".into()],
+                draft: true,
+            }
+        );
+        assert_eq!(findings, []);
+    }
+
+    #[test]
+    fn a_title_that_yaml_refuses_is_read_as_it_stands() {
+        for title in ["GPT-5: what we know", "[CVPR] best paper", "\"Hello\" world", "@foo", "*star", "it's: fine", "- a: b"] {
+            let (read, findings) = front_matter(&format!("---\ndate: 2025-05-22\ntitle: {title}\n---\n"));
+            assert_eq!(read.title.as_deref(), Some(title));
+            assert_eq!(findings.len(), 1, "{title}");
+            assert_eq!((findings[0].code, findings[0].line, findings[0].column), (Code::FrontMatterRepaired, 3, 8));
+        }
+        let (_, findings) = front_matter("---\ntitle: it's: fine\n---\n");
+        assert_eq!(findings[0].remedy, "write title: 'it''s: fine'");
+    }
+
+    #[test]
+    fn what_cannot_be_repaired_is_unreadable_with_its_line() {
+        let (beginning, findings) = read_text("---\ndate: 2025-05-22\ntags:\n  - a\n b: [\n---\ntext");
+        assert_eq!(beginning, Beginning::Unreadable);
+        assert_eq!(findings[0].code, Code::FrontMatterInvalid);
+        assert!(findings[0].line >= 3, "{findings:?}");
+    }
+
+    #[test]
+    fn a_front_matter_without_end_is_told() {
+        let (beginning, findings) = read_text("---\ntitle: x\n\n# y\n");
+        assert_eq!(beginning, Beginning::Unreadable);
+        assert_eq!(findings[0].message, "the front matter has no end");
+    }
+
+    #[test]
+    fn a_file_that_begins_with_a_thematic_break_is_text() {
+        assert_eq!(read_text("---\n\nSome prose here.\n\n---\n\nmore").0, Beginning::Text);
+        assert_eq!(read_text("---\n").0, Beginning::Text);
+        assert_eq!(read_text("no fence").0, Beginning::Text);
+    }
+
+    #[test]
+    fn hostile_yaml_is_refused_before_it_costs_anything() {
+        for yaml in [format!("title: {}", "[".repeat(5000)), format!("title: {}", "x".repeat(MAX_BYTES))] {
+            let (beginning, findings) = read_text(&format!("---\n{yaml}\n---\n"));
+            assert_eq!(beginning, Beginning::Unreadable);
+            assert_eq!(findings[0].code, Code::FrontMatterInvalid);
+        }
+    }
+
+    #[test]
+    fn a_draft_that_is_neither_true_nor_false_is_held_back() {
+        let (read, findings) = front_matter("---\ndraft: maybe\n---\n");
+        assert!(read.draft);
+        assert_eq!(findings[0].code, Code::FrontMatterValue);
+    }
+}

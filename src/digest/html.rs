@@ -1,0 +1,416 @@
+//! Item HTML: absolute links, nothing that a reader must not get.
+//!
+//! Markdown is rendered from events whose links were checked one by one; only where an author wrote raw HTML does the
+//! sanitizer read the result again.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+
+use ammonia::UrlRelative;
+use pulldown_cmark::{CowStr, Event, Tag, TagEnd, html::push_html};
+use pulldown_cmark_escape::{escape_href, escape_html};
+use url::Url;
+
+use super::outline::{Outline, Spanned, plain};
+use super::source::Source;
+use super::text::{is_cjk, one_line, xml_safe};
+use crate::finding::{Code, Finding};
+
+/// Raw HTML nested deeper than this is shown as text: the sanitizer is quadratic in depth (19 s for 50 KB, measured).
+const MAX_RAW_NESTING: usize = 64;
+
+/// What a link target turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An absolute http or https URL.
+    Web(Url),
+    /// `mailto:`: fine in a text, not what an item leads to.
+    Mail(Url),
+    /// `#…`: a place in the same file.
+    Fragment,
+    /// Relative, and there is no base.
+    Relative,
+    /// No URL, or of a scheme that readers do not follow.
+    Unusable,
+}
+
+/// Resolves a link target as WHATWG URL does; only http, https and mailto pass.
+pub fn target(destination: &str, base: Option<&Url>) -> Target {
+    let destination = destination.trim();
+    if destination.starts_with('#') {
+        return Target::Fragment;
+    }
+    let parsed = match Url::parse(destination) {
+        Err(url::ParseError::RelativeUrlWithoutBase) => match base {
+            Some(base) => base.join(destination),
+            None if destination.starts_with("//") => Url::parse(&format!("https:{destination}")),
+            None => return Target::Relative,
+        },
+        parsed => parsed,
+    };
+    match parsed {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Target::Web(url),
+        Ok(url) if url.scheme() == "mailto" => Target::Mail(url),
+        _ => Target::Unusable,
+    }
+}
+
+/// Renders the bodies of one digest.
+pub struct Renderer<'a> {
+    source: &'a Source,
+    base: Option<&'a Url>,
+    footnotes: HashMap<String, Vec<Spanned<'a>>>,
+    sanitizer: std::cell::OnceCell<ammonia::Builder<'static>>,
+}
+
+impl<'a> Renderer<'a> {
+    /// A renderer that knows the file's footnotes; relative links are resolved against `base`.
+    pub fn new(source: &'a Source, outline: &Outline<'a>, base: Option<&'a Url>) -> Renderer<'a> {
+        let definitions = outline.blocks.iter().map(|block| &outline.events[block.events.clone()]);
+        let footnotes = definitions.filter_map(|events| match events {
+            [(Event::Start(Tag::FootnoteDefinition(name)), _), body @ .., _] => Some((name.to_string(), body.to_vec())),
+            _ => None,
+        });
+        Renderer { source, base, footnotes: footnotes.collect(), sanitizer: std::cell::OnceCell::new() }
+    }
+
+    /// The HTML of some events. Links and images that lead nowhere leave their text, with a finding.
+    pub fn render(&self, events: &[Spanned<'a>], findings: &mut Vec<Finding>) -> String {
+        let mut body = Body { renderer: self, findings, events: Vec::with_capacity(events.len()), raw: false, notes: Vec::new() };
+        body.walk(events);
+        body.append_notes();
+        let Body { events, raw, .. } = body;
+        let too_deep = raw && raw_nesting(&events) > MAX_RAW_NESTING;
+        let mut html = String::new();
+        if too_deep {
+            push_html(&mut html, events.into_iter().map(raw_as_text));
+        } else {
+            push_html(&mut html, events.into_iter());
+        }
+        let html = if raw && !too_deep { self.sanitize(&html) } else { html };
+        xml_safe(html.trim().to_owned())
+    }
+
+    fn sanitize(&self, html: &str) -> String {
+        self.sanitizer.get_or_init(|| sanitizer(self.base)).clean(html).to_string()
+    }
+
+    /// The URL of a link in a text; what is wrong with it is a finding.
+    fn resolve(&self, destination: &str, offset: usize, findings: &mut Vec<Finding>) -> Option<String> {
+        match target(destination, self.base) {
+            Target::Web(url) | Target::Mail(url) => Some(url.into()),
+            Target::Fragment => None,
+            other => {
+                findings.extend(complaint(self.source, &other, destination, offset));
+                None
+            }
+        }
+    }
+}
+
+/// The finding for a target that leads nowhere.
+pub fn complaint(source: &Source, target: &Target, destination: &str, offset: usize) -> Option<Finding> {
+    let destination = one_line(destination);
+    let (code, message, remedy) = match target {
+        Target::Web(_) => return None,
+        Target::Relative | Target::Fragment => (
+            Code::LinkRelative,
+            format!("the link `{destination}` leads nowhere outside this file"),
+            "write the whole address, or set links.base in the configuration",
+        ),
+        Target::Mail(_) | Target::Unusable => (
+            Code::LinkUnusable,
+            format!("the link `{destination}` cannot be followed from a feed reader"),
+            "use an http or https address",
+        ),
+    };
+    Some(source.finding(offset, code, message, remedy))
+}
+
+struct Body<'r, 'a> {
+    renderer: &'r Renderer<'a>,
+    findings: &'r mut Vec<Finding>,
+    events: Vec<Event<'a>>,
+    raw: bool,
+    notes: Vec<String>,
+}
+
+impl<'a> Body<'_, 'a> {
+    fn walk(&mut self, events: &[Spanned<'a>]) {
+        let mut open_links = Vec::new();
+        let mut at = 0;
+        while let Some((event, span)) = events.get(at) {
+            at += 1;
+            match event {
+                Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+                    let url = self.renderer.resolve(dest_url, span.start, self.findings);
+                    open_links.push(url.is_some());
+                    if let Some(url) = url {
+                        let (link_type, title, id) = (*link_type, title.clone(), id.clone());
+                        // Mail autolinks would get a second `mailto:` from the renderer.
+                        let link_type = match link_type {
+                            pulldown_cmark::LinkType::Email => pulldown_cmark::LinkType::Autolink,
+                            other => other,
+                        };
+                        self.events.push(Event::Start(Tag::Link { link_type, dest_url: url.into(), title, id }));
+                    }
+                }
+                Event::End(TagEnd::Link) => {
+                    if open_links.pop().unwrap_or(false) {
+                        self.events.push(event.clone());
+                    }
+                }
+                Event::Start(Tag::Image { dest_url, .. }) => {
+                    let end = end_of(events, at - 1);
+                    self.image(dest_url, &events[at..end], span.start);
+                    at = (end + 1).min(events.len());
+                }
+                Event::Start(Tag::Heading { level, .. }) => {
+                    let (level, id, classes, attrs) = (*level, None, Vec::new(), Vec::new());
+                    self.events.push(Event::Start(Tag::Heading { level, id, classes, attrs }));
+                }
+                Event::FootnoteReference(name) => self.note(name),
+                Event::SoftBreak if self.between_cjk(events.get(at)) => {}
+                Event::Html(html) | Event::InlineHtml(html) => {
+                    self.raw_html(html, span.start);
+                    self.events.push(event.clone());
+                }
+                _ => self.events.push(event.clone()),
+            }
+        }
+    }
+
+    fn image(&mut self, destination: &str, alt: &[Spanned<'a>], offset: usize) {
+        let alt = one_line(&plain(alt));
+        match self.renderer.resolve(destination, offset, self.findings) {
+            Some(url) => self.events.push(Event::InlineHtml(image_tag(&url, &alt).into())),
+            None => self.events.push(Event::Text(alt.into())),
+        }
+    }
+
+    fn note(&mut self, name: &CowStr<'a>) {
+        if !self.renderer.footnotes.contains_key(&**name) {
+            return;
+        }
+        let known = self.notes.iter().position(|note| **note == **name);
+        let number = known.unwrap_or_else(|| {
+            self.notes.push(name.to_string());
+            self.notes.len() - 1
+        }) + 1;
+        self.events.push(Event::InlineHtml(format!("<sup>{number}</sup>").into()));
+    }
+
+    /// The footnotes that were referred to, as a numbered list. A note that refers to others adds them behind.
+    fn append_notes(&mut self) {
+        let mut number = 0;
+        while let Some(name) = self.notes.get(number).cloned() {
+            if number == 0 {
+                self.events.push(Event::Start(Tag::List(Some(1))));
+            }
+            self.events.push(Event::Start(Tag::Item));
+            let definition = self.renderer.footnotes.get(&name).cloned().unwrap_or_default();
+            self.walk(&definition);
+            self.events.push(Event::End(TagEnd::Item));
+            number += 1;
+        }
+        if number > 0 {
+            self.events.push(Event::End(TagEnd::List(true)));
+        }
+    }
+
+    fn raw_html(&mut self, html: &str, offset: usize) {
+        self.raw = true;
+        let lower = html.to_ascii_lowercase();
+        let stripped = ["script", "style", "iframe", "object", "embed", "form"];
+        if let Some(name) = stripped.into_iter().find(|name| opens(&lower, name)) {
+            let message = format!("<{name}> is stripped: feed readers refuse it");
+            let finding =
+                self.renderer.source.finding(offset, Code::HtmlStripped, message, "link to it or use plain Markdown");
+            self.findings.push(finding);
+        }
+    }
+
+    fn between_cjk(&self, next: Option<&Spanned<'_>>) -> bool {
+        let before = match self.events.last() {
+            Some(Event::Text(text)) => text.chars().next_back(),
+            _ => None,
+        };
+        let after = match next {
+            Some((Event::Text(text), _)) => text.chars().next(),
+            _ => None,
+        };
+        before.is_some_and(is_cjk) && after.is_some_and(is_cjk)
+    }
+}
+
+/// The position of the event that ends the element begun at `start`.
+pub fn end_of(events: &[Spanned<'_>], start: usize) -> usize {
+    let mut depth = 0_usize;
+    for (at, (event, _)) in events.iter().enumerate().skip(start) {
+        match event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    events.len()
+}
+
+/// An image that tells its own host nothing about the reader's page.
+fn image_tag(url: &str, alt: &str) -> String {
+    let mut tag = String::from("<img src=\"");
+    // Writing to a string cannot fail.
+    let _ = escape_href(&mut tag, url);
+    tag.push_str("\" alt=\"");
+    let _ = escape_html(&mut tag, alt);
+    tag.push_str("\" loading=\"lazy\" referrerpolicy=\"no-referrer\">");
+    tag
+}
+
+fn opens(html: &str, name: &str) -> bool {
+    html.match_indices('<').any(|(at, _)| {
+        let rest = &html[at + 1..];
+        rest.strip_prefix(name).is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_alphanumeric()))
+    })
+}
+
+fn raw_as_text(event: Event<'_>) -> Event<'_> {
+    match event {
+        Event::Html(html) | Event::InlineHtml(html) => Event::Text(html),
+        other => other,
+    }
+}
+
+/// The deepest nesting that the raw tags could have; end tags that nothing opened count for nothing.
+fn raw_nesting(events: &[Event<'_>]) -> usize {
+    const VOID: [&str; 9] = ["br", "img", "hr", "input", "source", "wbr", "meta", "link", "col"];
+    let (mut depth, mut deepest) = (0_usize, 0_usize);
+    for event in events {
+        let (Event::Html(html) | Event::InlineHtml(html)) = event else { continue };
+        for (at, _) in html.match_indices('<') {
+            let rest = &html[at + 1..];
+            let name: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
+            if rest.starts_with('/') {
+                depth = depth.saturating_sub(1);
+            } else if !name.is_empty() && !VOID.contains(&name.to_ascii_lowercase().as_str()) {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+        }
+    }
+    deepest
+}
+
+/// What the W3C validator accepts without a warning: no scripts, frames, forms, no style but `text-align`.
+fn sanitizer(base: Option<&Url>) -> ammonia::Builder<'static> {
+    let mut builder = ammonia::Builder::default();
+    builder
+        .add_tags(["video", "audio", "source", "picture", "input"])
+        .add_tag_attributes("img", ["loading", "referrerpolicy"])
+        .add_tag_attributes("video", ["src", "controls", "width", "height", "preload"])
+        .add_tag_attributes("audio", ["src", "controls", "preload"])
+        .add_tag_attributes("source", ["src", "type"])
+        .add_tag_attributes("details", ["open"])
+        .add_tag_attributes("code", ["class"])
+        .add_tag_attribute_values("input", "type", ["checkbox"])
+        .set_tag_attribute_value("input", "disabled", "")
+        .set_tag_attribute_value("img", "referrerpolicy", "no-referrer")
+        .add_generic_attributes(["style", "dir"])
+        .filter_style_properties(HashSet::from(["text-align"]))
+        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        .link_rel(None)
+        .url_relative(base.map_or(UrlRelative::Deny, |base| UrlRelative::RewriteWithBase(base.clone())));
+    builder
+}
+
+/// Escapes a text for HTML.
+pub fn escaped(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    // Writing to a string cannot fail.
+    let _ = escape_html(&mut html, text);
+    html
+}
+
+/// A paragraph that is one link.
+pub fn link_paragraph(url: &str, text: &str) -> String {
+    let mut html = String::from("<p><a href=\"");
+    let _ = escape_href(&mut html, url);
+    let _ = write!(html, "\">{}</a></p>", escaped(text));
+    html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render_with(markdown: &str, base: Option<&str>) -> (String, Vec<Finding>) {
+        let (source, mut findings) = Source::prepare("a.md", markdown.as_bytes());
+        let outline = Outline::parse(&source.text, 0, 32);
+        let base = base.map(|base| Url::parse(base).unwrap());
+        let renderer = Renderer::new(&source, &outline, base.as_ref());
+        let end = outline.blocks.iter().find(|b| b.kind == super::super::outline::Kind::Footnote);
+        let end = end.map_or(outline.events.len(), |block| block.events.start);
+        let html = renderer.render(&outline.events[..end], &mut findings);
+        (html, findings)
+    }
+
+    fn render(markdown: &str) -> String {
+        render_with(markdown, None).0
+    }
+
+    #[test]
+    fn links_that_a_reader_cannot_follow_leave_their_text() {
+        for link in ["javascript:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "ht tp://x"] {
+            assert_eq!(render(&format!("[a](<{link}>)")), "<p>a</p>", "{link}");
+        }
+        assert_eq!(render("[a](#top) [b](x.md)"), "<p>a b</p>");
+        assert_eq!(render("<a href=\"javascript:alert(1)\">a</a> <a href=x>b</a>"), "<p><a>a</a> <a>b</a></p>");
+    }
+
+    #[test]
+    fn relative_links_are_resolved_against_the_base() {
+        let (html, findings) = render_with("[b](x.md) ![i](/i.png) <a href=\"y\">y</a>", Some("https://example.org/a/"));
+        assert_eq!(
+            html,
+            "<p><a href=\"https://example.org/a/x.md\">b</a> <img src=\"https://example.org/i.png\" alt=\"i\" loading=\"lazy\" referrerpolicy=\"no-referrer\"> <a href=\"https://example.org/a/y\">y</a></p>"
+        );
+        assert_eq!(findings, []);
+    }
+
+    #[test]
+    fn a_relative_link_without_a_base_is_told_with_its_place() {
+        let (_, findings) = render_with("text\n新闻 [b](x.md)", None);
+        assert_eq!((findings[0].line, findings[0].column, findings[0].code), (2, 4, Code::LinkRelative));
+    }
+
+    #[test]
+    fn raw_html_is_sanitized() {
+        assert_eq!(render("a <script>alert(1)</script> b"), "<p>a  b</p>");
+        assert_eq!(render("<p style=\"text-align: center; max-width: 8px\" onclick=\"x()\">a</p>"), "<p style=\"text-align:center\">a</p>");
+        assert_eq!(render("<iframe src=\"https://example.org\"></iframe>"), "");
+        assert!(render("<details><summary>s</summary>\n\n**b**\n\n</details>").contains("<strong>b</strong>"));
+    }
+
+    #[test]
+    fn deep_raw_html_costs_nothing_and_shows_as_text() {
+        let html = render(&"<div>".repeat(20_000));
+        assert!(html.starts_with("&lt;div&gt;"), "{}", &html[..40]);
+    }
+
+    #[test]
+    fn footnotes_become_a_list_behind_the_text() {
+        assert_eq!(
+            render("a[^1] b\n\n[^1]: note [x](https://example.org/)\n"),
+            "<p>a<sup>1</sup> b</p>\n<ol>\n<li>\n<p>note <a href=\"https://example.org/\">x</a></p>\n</li>\n</ol>"
+        );
+    }
+
+    #[test]
+    fn lines_of_chinese_are_joined() {
+        assert_eq!(render("旧水塔\n变成图书馆"), "<p>旧水塔变成图书馆</p>");
+        assert_eq!(render("old\ntower"), "<p>old\ntower</p>");
+    }
+}

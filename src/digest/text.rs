@@ -1,0 +1,231 @@
+//! Plain text: what XML may hold, how titles compare, summaries, slugs.
+//!
+//! No Markdown and no HTML here. Widths are counted in characters.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Whether XML 1.0 allows the character (section 2.2, production 2, `Char`).
+///
+/// The writing crates pass forbidden ones through, and one of them stops a whole feed in every reader.
+pub fn is_xml_char(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// Whether the character is written without spaces between words: Han, kana, Hangul jamo excluded, and their punctuation.
+pub fn is_cjk(character: char) -> bool {
+    matches!(character,
+        '\u{2E80}'..='\u{303F}' | '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}'
+        | '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE4F}' | '\u{FF00}'..='\u{FF60}' | '\u{20000}'..='\u{3FFFF}')
+}
+
+/// The text without what XML forbids: entities such as `&#8;` and YAML escapes bring it back after the file was cleaned.
+pub fn xml_safe(text: String) -> String {
+    if text.chars().all(is_xml_char) { text } else { text.chars().filter(|c| is_xml_char(*c)).collect() }
+}
+
+/// The text on one line: runs of white space become one space, none at the ends; no characters without width.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        let invisible = |c: char| matches!(c, '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}') || !is_xml_char(c);
+        line.extend(word.chars().filter(|c| !invisible(*c)));
+    }
+    line
+}
+
+/// What is left of a title or heading for comparing: NFKC, lower case, letters, digits and marks only.
+///
+/// Two titles that differ in punctuation, emoji, white space or width compare equal.
+///
+/// ```
+/// use feedmill::digest::text::normalized;
+/// assert_eq!(normalized("  ＡＩ News！ 🚀"), normalized("ai news"));
+/// ```
+pub fn normalized(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    for character in text.nfkc().flat_map(char::to_lowercase) {
+        if character.is_alphanumeric() || unicode_normalization::char::is_combining_mark(character) {
+            result.push(character);
+        }
+    }
+    result
+}
+
+/// The longest a slug gets, in bytes: readable in a URL, safe as a folder name.
+const SLUG_MAX_BYTES: usize = 60;
+
+/// A readable ASCII name for a URL: `新闻资讯` becomes `xin-wen-zi-xun`. Empty when nothing can be read aloud.
+///
+/// ```
+/// use feedmill::digest::text::slug;
+/// assert_eq!(slug("新闻资讯"), "xin-wen-zi-xun");
+/// assert_eq!(slug("Open Source & C++"), "open-source-and-c-plus-plus");
+/// ```
+pub fn slug(text: &str) -> String {
+    let mut result = String::new();
+    for character in text.nfkc() {
+        let readable = match character {
+            // C++ and C# are sections of their own; `Issue #12` and `a + b` are not spoken.
+            '+' if result.ends_with(|c: char| c.is_ascii_alphanumeric()) => Some(" plus"),
+            '#' if result.ends_with(|c: char| c.is_ascii_alphanumeric()) => Some(" sharp"),
+            '&' => Some(" and "),
+            '\'' | '’' => Some(""),
+            _ if character.is_alphanumeric() => deunicode::deunicode_char(character),
+            _ => Some(" "),
+        };
+        // A syllable of a script without spaces is a word of its own.
+        let syllable = !character.is_ascii() && is_cjk(character);
+        if syllable {
+            push_separator(&mut result);
+        }
+        for letter in readable.unwrap_or(" ").chars() {
+            match letter.to_ascii_lowercase() {
+                lower if lower.is_ascii_alphanumeric() => result.push(lower),
+                _ => push_separator(&mut result),
+            }
+        }
+        if syllable {
+            push_separator(&mut result);
+        }
+    }
+    let mut end = result.len().min(SLUG_MAX_BYTES);
+    if end < result.len() {
+        end = result[..end].rfind('-').unwrap_or(end);
+    }
+    result[..end].trim_matches('-').to_owned()
+}
+
+fn push_separator(slug: &mut String) {
+    if !slug.is_empty() && !slug.ends_with('-') {
+        slug.push('-');
+    }
+}
+
+/// The longest summary, in characters: what a reader's list shows without cutting.
+pub const SUMMARY_MAX_CHARS: usize = 280;
+
+/// The beginning of a text, cut at the end of a sentence when one ends in the second half, else after a word.
+///
+/// ```
+/// use feedmill::digest::text::cut;
+/// assert_eq!(cut("One two. Three four five.", 12), "One two.");
+/// assert_eq!(cut("一二三四五六七八", 5), "一二三四…");
+/// ```
+pub fn cut(text: &str, max_chars: usize) -> String {
+    let Some((limit, _)) = text.char_indices().nth(max_chars) else { return text.to_owned() };
+    let head = &text[..limit];
+    if let Some(end) = last_sentence_end(head)
+        && end * 2 >= limit
+    {
+        return head[..end].trim_end().to_owned();
+    }
+    let mut end = head.char_indices().next_back().map_or(0, |(at, _)| at);
+    if let Some(space) = head.rfind(char::is_whitespace).filter(|space| space * 2 > limit) {
+        end = space;
+    }
+    format!("{}…", head[..end].trim_end())
+}
+
+/// The first sentence of a text with its mark, or the whole text when it is one sentence.
+pub fn first_sentence(text: &str) -> &str {
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        let next = characters.peek().map(|(_, next)| *next);
+        if ends_sentence(character, next) {
+            return &text[..at + character.len_utf8()];
+        }
+    }
+    text
+}
+
+fn last_sentence_end(text: &str) -> Option<usize> {
+    let mut end = None;
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        let next = characters.peek().map(|(_, next)| *next);
+        if next.is_some() && ends_sentence(character, next) {
+            end = Some(at + character.len_utf8());
+        }
+    }
+    end
+}
+
+/// Latin marks end a sentence only before a space, so that `3.5` and `example.com` stay whole.
+fn ends_sentence(character: char, next: Option<char>) -> bool {
+    match character {
+        '。' | '！' | '？' | '।' | '؟' | '۔' => true,
+        '.' | '!' | '?' => next.is_none_or(char::is_whitespace),
+        _ => false,
+    }
+}
+
+/// A guess of the language from the script, as a BCP 47 tag; only where the script settles it.
+///
+/// Kana means Japanese, Hangul Korean, Han without kana Chinese, Devanagari Hindi. Latin, Cyrillic and Arabic settle nothing.
+pub fn language_of(text: &str) -> Option<&'static str> {
+    let (mut han, mut kana, mut hangul, mut devanagari, mut letters) = (0_usize, 0_usize, 0_usize, 0_usize, 0_usize);
+    for character in text.chars().filter(|c| c.is_alphabetic()) {
+        letters += 1;
+        match character {
+            '\u{3040}'..='\u{30FF}' => kana += 1,
+            '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{20000}'..='\u{3FFFF}' => han += 1,
+            '\u{AC00}'..='\u{D7AF}' => hangul += 1,
+            '\u{0900}'..='\u{097F}' => devanagari += 1,
+            _ => {}
+        }
+    }
+    // URLs and code are Latin in every language, so a fifth of the letters is a lot.
+    let much = letters / 5;
+    match () {
+        () if kana > much / 2 && kana * 10 > han => Some("ja"),
+        () if hangul > much => Some("ko"),
+        () if devanagari > much => Some("hi"),
+        () if han > much => Some("zh"),
+        () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_ascii_and_readable() {
+        for (heading, expected) in [
+            ("新闻资讯", "xin-wen-zi-xun"),
+            ("News", "news"),
+            ("C#", "c-sharp"),
+            ("C++", "c-plus-plus"),
+            ("What’s new?", "whats-new"),
+            ("AI新闻", "ai-xin-wen"),
+            ("Überblick", "uberblick"),
+            ("—", ""),
+            ("🚀", ""),
+        ] {
+            assert_eq!(slug(heading), expected, "{heading}");
+        }
+    }
+
+    #[test]
+    fn a_latin_stop_inside_a_word_ends_no_sentence() {
+        assert_eq!(first_sentence("See example.com for 3.5 reasons. Then rest."), "See example.com for 3.5 reasons.");
+        assert_eq!(first_sentence("第一句。第二句。"), "第一句。");
+    }
+
+    #[test]
+    fn a_script_that_settles_the_language_names_it() {
+        assert_eq!(language_of("旧水塔变成图书馆"), Some("zh"));
+        assert_eq!(language_of("古い給水塔が図書館になりました"), Some("ja"));
+        assert_eq!(language_of("오래된 급수탑이 도서관이 되었다"), Some("ko"));
+        assert_eq!(language_of("An old water tower"), None);
+    }
+
+    #[test]
+    fn characters_that_xml_forbids_are_told_apart() {
+        assert!(['\t', '\n', 'a', '\u{E000}', '😀'].into_iter().all(is_xml_char));
+        assert!(!['\0', '\u{8}', '\u{B}', '\u{1F}', '\u{FFFE}', '\u{FFFF}'].into_iter().any(is_xml_char));
+    }
+}

@@ -1,0 +1,357 @@
+//! Feeds as values: which entries, in which order, how far back; no format here.
+//!
+//! Three grains of the same digests: every item, the items of one section, one entry per digest. An item is the same entry,
+//! with the same id, in all of them.
+
+pub mod atom;
+pub mod json;
+pub mod rss;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use chrono::{DateTime, FixedOffset, TimeDelta};
+
+use crate::digest::html::{escaped, link_paragraph};
+use crate::digest::text::cut;
+use crate::digest::{Digest, Item, Rules, Section};
+use crate::ledger::{self, Identity, Settled};
+
+/// How feeds are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The publication's title.
+    pub title: String,
+    /// What it is, in a sentence.
+    pub description: String,
+    /// A BCP 47 tag; without it, that of most entries.
+    pub language: Option<String>,
+    /// Names of those who publish.
+    pub authors: Vec<String>,
+    /// The public address, with a `/` at the end.
+    pub base_url: String,
+    /// An entry stays in a feed for this many days after the newest one's date,
+    pub days: u32,
+    /// or for as long as its digest is among this many newest,
+    pub digests: usize,
+    /// as long as the contents of the feed stay under this many bytes.
+    pub max_bytes: usize,
+}
+
+/// An item, or a digest, as readers see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// A `tag:` URI.
+    pub id: String,
+    /// Plain text on one line.
+    pub title: String,
+    /// The story; absolute.
+    pub story: Option<String>,
+    /// Its place on our pages; absolute.
+    pub page: String,
+    /// When it was first published.
+    pub published: DateTime<FixedOffset>,
+    /// When its words last changed.
+    pub updated: DateTime<FixedOffset>,
+    /// Clean HTML; never empty.
+    pub html: String,
+    /// Plain text; may be empty.
+    pub summary: String,
+    /// Slug and title of its section.
+    pub section: Option<(String, String)>,
+    /// Further tags.
+    pub tags: Vec<String>,
+    /// Names.
+    pub authors: Vec<String>,
+    /// A BCP 47 tag.
+    pub language: Option<String>,
+    /// The key of its digest.
+    pub digest: String,
+}
+
+impl Entry {
+    /// Where the title leads: the story, else its place on our pages.
+    pub fn link(&self) -> &str {
+        self.story.as_deref().unwrap_or(&self.page)
+    }
+
+    /// About how many bytes it takes in a feed.
+    fn weight(&self) -> usize {
+        /// Tags, dates and ids around an entry's text.
+        const MARKUP: usize = 700;
+        self.html.len() + self.summary.len() + self.title.len() + MARKUP
+    }
+}
+
+/// A feed, its entries newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// A `tag:` URI of its own.
+    pub id: String,
+    /// Distinct among the publication's feeds.
+    pub title: String,
+    /// The name within the publication: a section's title, else empty.
+    pub name: String,
+    /// Never empty.
+    pub description: String,
+    /// A BCP 47 tag.
+    pub language: Option<String>,
+    /// Names of those who publish.
+    pub authors: Vec<String>,
+    /// The folder of its routes and the route of its page: `/`, `/xin-wen-zi-xun/`, `/digests/`.
+    pub route: String,
+    /// The public address with a `/` at the end.
+    pub base_url: String,
+    /// Newest first.
+    pub entries: Vec<Arc<Entry>>,
+    /// The newest change it shows; of an empty feed, its publication's beginning of time.
+    pub updated: DateTime<FixedOffset>,
+}
+
+impl Feed {
+    /// The absolute address of a route of ours.
+    pub fn url(&self, file: &str) -> String {
+        absolute(&self.base_url, &format!("{}{file}", self.route))
+    }
+}
+
+/// The public address of a route.
+pub fn absolute(base_url: &str, route: &str) -> String {
+    format!("{}{}", base_url.trim_end_matches('/'), route)
+}
+
+/// The path of the public address, without a `/` at the end: empty unless the publication stands below a folder.
+pub fn root_path(base_url: &str) -> String {
+    let path = url::Url::parse(base_url).map(|url| url.path().to_owned()).unwrap_or_default();
+    path.trim_end_matches('/').to_owned()
+}
+
+/// All feeds of a publication.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feeds {
+    /// Every item.
+    pub all: Feed,
+    /// One for each section: the configured ones first and in their order.
+    pub sections: Vec<Feed>,
+    /// One entry per digest.
+    pub digests: Feed,
+}
+
+impl Feeds {
+    /// The main feed first, then the digests, then the sections.
+    pub fn iter(&self) -> impl Iterator<Item = &Feed> {
+        [&self.all, &self.digests].into_iter().chain(&self.sections)
+    }
+}
+
+/// Gathers the feeds of the published digests, which come newest first.
+pub fn gather(digests: &[Settled], rules: &Rules, options: &Options, ids: &ledger::Options) -> Feeds {
+    let gatherer = Gatherer { options, ids };
+    let entries: Vec<Arc<Entry>> =
+        digests.iter().flat_map(|settled| gatherer.items(settled)).map(Arc::new).collect();
+    let whole = digests.iter().filter(|settled| !settled.digest.is_empty());
+    let whole: Vec<Arc<Entry>> = whole.map(|settled| Arc::new(gatherer.whole(settled))).collect();
+    let mut by_section: HashMap<&str, Vec<Arc<Entry>>> = HashMap::new();
+    for entry in &entries {
+        if let Some((slug, _)) = &entry.section {
+            by_section.entry(slug).or_default().push(entry.clone());
+        }
+    }
+    let sections = sections(digests, rules).into_iter().map(|section| {
+        let entries = by_section.remove(section.slug.as_str()).unwrap_or_default();
+        gatherer.section(&section, entries)
+    });
+    let sections = sections.collect();
+    let all = gatherer.feed(Named { slug: "all", route: "/".to_owned(), name: "", description: None }, entries);
+    let digests = Named { slug: "digests", route: "/digests/".to_owned(), name: "Digests", description: None };
+    Feeds { all, sections, digests: gatherer.feed(digests, whole) }
+}
+
+/// A section over all digests.
+struct Known {
+    slug: String,
+    title: String,
+    description: Option<String>,
+}
+
+/// The configured sections in their order, then the others as the fullest digest orders them, then those it lacks.
+fn sections(digests: &[Settled], rules: &Rules) -> Vec<Known> {
+    let configured = rules.sections.iter().map(|rule| Known {
+        slug: rule.slug.clone(),
+        title: rule.title.clone().or_else(|| rule.headings.first().cloned()).unwrap_or_else(|| rule.slug.clone()),
+        description: rule.description.clone(),
+    });
+    let mut known: Vec<Known> = configured.collect();
+    let mut seen: HashSet<String> = known.iter().map(|section| section.slug.clone()).collect();
+    let fullest = digests.iter().max_by_key(|settled| (settled.digest.sections.len(), settled.digest.date));
+    for digest in fullest.into_iter().chain(digests).map(|settled| &settled.digest) {
+        for section in digest.sections.iter().filter(|section| !section.slug.is_empty()) {
+            if seen.insert(section.slug.clone()) {
+                let Section { slug, title, .. } = section;
+                known.push(Known { slug: slug.clone(), title: title.clone(), description: None });
+            }
+        }
+    }
+    known
+}
+
+struct Named<'n> {
+    slug: &'n str,
+    route: String,
+    name: &'n str,
+    description: Option<&'n str>,
+}
+
+struct Gatherer<'o> {
+    options: &'o Options,
+    ids: &'o ledger::Options,
+}
+
+impl Gatherer<'_> {
+    fn items<'s>(&'s self, settled: &'s Settled) -> impl Iterator<Item = Entry> + 's {
+        let identified = settled.digest.items().zip(&settled.items);
+        identified.map(|((section, item), identity)| self.item(settled, section, item, identity))
+    }
+
+    fn item(&self, settled: &Settled, section: &Section, item: &Item, identity: &Identity) -> Entry {
+        let page = absolute(&self.options.base_url, &item_route(&settled.key, &identity.anchor));
+        let html = match item.html.as_str() {
+            "" => link_paragraph(item.link.as_deref().unwrap_or(&page), &item.title),
+            html => html.to_owned(),
+        };
+        let digest = &settled.digest;
+        let section = (!section.slug.is_empty()).then(|| (section.slug.clone(), section.title.clone()));
+        Entry {
+            id: identity.id.clone(),
+            title: item.title.clone(),
+            story: item.link.clone(),
+            page,
+            published: identity.published,
+            updated: identity.updated,
+            html,
+            summary: item.summary.clone(),
+            section,
+            tags: item.categories.iter().chain(&digest.tags).cloned().collect(),
+            authors: digest.authors.clone(),
+            language: digest.language.clone(),
+            digest: settled.key.clone(),
+        }
+    }
+
+    /// A digest as one entry: a table of contents, then everything.
+    fn whole(&self, settled: &Settled) -> Entry {
+        let Settled { digest, key, identity, .. } = settled;
+        let page = absolute(&self.options.base_url, &digest_route(key));
+        let first_titles = digest.items().map(|(_, item)| item.title.as_str()).take(5).collect::<Vec<_>>().join("; ");
+        Entry {
+            id: identity.id.clone(),
+            title: digest.title.clone(),
+            story: None,
+            published: identity.published,
+            updated: identity.updated,
+            html: self.whole_html(settled),
+            summary: digest.description.clone().unwrap_or_else(|| cut(&first_titles, 280)),
+            section: None,
+            tags: digest.tags.clone(),
+            authors: digest.authors.clone(),
+            language: digest.language.clone(),
+            digest: key.clone(),
+            page,
+        }
+    }
+
+    fn whole_html(&self, settled: &Settled) -> String {
+        let mut html = settled.digest.preamble.clone();
+        html.push_str(&contents(&settled.digest));
+        let mut identities = settled.items.iter();
+        for section in &settled.digest.sections {
+            if !section.title.is_empty() && !section.items.is_empty() {
+                let _ = write!(html, "<h2>{}</h2>", escaped(&section.title));
+            }
+            for (item, identity) in section.items.iter().zip(identities.by_ref()) {
+                let page = absolute(&self.options.base_url, &item_route(&settled.key, &identity.anchor));
+                let link = escaped(item.link.as_deref().unwrap_or(&page));
+                let _ = write!(html, "<h3><a href=\"{link}\">{}</a></h3>{}", escaped(&item.title), item.html);
+            }
+        }
+        html
+    }
+
+    fn section(&self, section: &Known, entries: Vec<Arc<Entry>>) -> Feed {
+        let route = format!("/{}/", section.slug);
+        let description = section.description.as_deref();
+        self.feed(Named { slug: &section.slug, route, name: &section.title, description }, entries)
+    }
+
+    fn feed(&self, named: Named<'_>, entries: Vec<Arc<Entry>>) -> Feed {
+        let Options { title, description, language, authors, base_url, .. } = self.options;
+        let full_title = if named.name.is_empty() { title.clone() } else { format!("{title}: {}", named.name) };
+        let fallback = || if named.name.is_empty() { description.clone() } else { format!("{}. {description}", named.name) };
+        let entries = self.window(entries);
+        let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or_else(epoch);
+        Feed {
+            id: self.ids.tag(&format!("feed/{}", named.slug)),
+            title: full_title,
+            name: named.name.to_owned(),
+            description: named.description.map_or_else(fallback, str::to_owned),
+            language: language.clone().or_else(|| most_common(&entries)),
+            authors: authors.clone(),
+            route: named.route,
+            base_url: base_url.clone(),
+            entries,
+            updated,
+        }
+    }
+
+    /// As far back as `days` or `digests` reach, whichever is more, while `max_bytes` last; never empty of what there is.
+    fn window(&self, mut entries: Vec<Arc<Entry>>) -> Vec<Arc<Entry>> {
+        entries.sort_by(|one, other| (other.published, &one.id).cmp(&(one.published, &other.id)));
+        let Some(newest) = entries.first().map(|entry| entry.published) else { return entries };
+        let oldest = newest - TimeDelta::days(i64::from(self.options.days));
+        let mut digests = HashSet::new();
+        let mut bytes = 0_usize;
+        let within = entries.iter().take_while(|entry| {
+            digests.insert(entry.digest.clone());
+            let first = bytes == 0;
+            bytes += entry.weight();
+            let recent = entry.published > oldest || digests.len() <= self.options.digests;
+            first || (recent && bytes <= self.options.max_bytes)
+        });
+        let kept = within.count();
+        entries.truncate(kept);
+        entries
+    }
+}
+
+fn contents(digest: &Digest) -> String {
+    let mut html = String::new();
+    for section in digest.sections.iter().filter(|section| !section.items.is_empty() && !section.title.is_empty()) {
+        let titles = section.items.iter().map(|item| escaped(&item.title)).collect::<Vec<_>>();
+        let _ = write!(html, "<p><strong>{}</strong></p><ul><li>{}</li></ul>", escaped(&section.title), titles.join("</li><li>"));
+    }
+    html
+}
+
+/// The route of a digest's page.
+pub fn digest_route(key: &str) -> String {
+    format!("/digests/{key}/")
+}
+
+/// The route of an item's place on its digest's page.
+pub fn item_route(key: &str, anchor: &str) -> String {
+    format!("/digests/{key}/#{anchor}")
+}
+
+fn most_common(entries: &[Arc<Entry>]) -> Option<String> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for language in entries.iter().filter_map(|entry| entry.language.as_deref()) {
+        *counts.entry(language).or_default() += 1;
+    }
+    counts.into_iter().max_by(|one, other| (one.1, other.0).cmp(&(other.1, one.0))).map(|(language, _)| language.to_owned())
+}
+
+/// Of a feed without entries: a fixed moment, so that its bytes stay the same.
+fn epoch() -> DateTime<FixedOffset> {
+    DateTime::UNIX_EPOCH.fixed_offset()
+}

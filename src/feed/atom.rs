@@ -1,0 +1,77 @@
+//! A feed as Atom 1.0 (RFC 4287).
+
+use atom_syndication::{
+    Category, Content, Entry as AtomEntry, Feed as AtomFeed, FixedDateTime, Generator, Link, Person, Text,
+};
+
+use super::{Entry, Feed};
+
+/// The media type, with its charset.
+pub const MEDIA_TYPE: &str = "application/atom+xml; charset=utf-8";
+
+/// The document.
+pub fn render(feed: &Feed) -> Vec<u8> {
+    // An entry without an author needs one in its feed (section 4.2.1), and there always is somebody: the publication.
+    let authors = if feed.authors.is_empty() { vec![person(&feed.title)] } else { people(&feed.authors) };
+    let document = AtomFeed {
+        id: feed.id.clone(),
+        title: Text::plain(feed.title.clone()),
+        subtitle: Some(Text::plain(feed.description.clone())),
+        updated: feed.updated,
+        authors,
+        generator: Some(Generator { value: "feedmill".to_owned(), uri: None, version: None }),
+        links: vec![link("self", feed.url("atom.xml"), "application/atom+xml"), link("alternate", feed.url(""), "text/html")],
+        entries: feed.entries.iter().map(|item| entry(item, feed)).collect(),
+        lang: feed.language.clone(),
+        ..AtomFeed::default()
+    };
+    let mut bytes = Vec::with_capacity(feed.entries.len() * 1500);
+    document.write_to(&mut bytes).expect("writing to memory cannot fail");
+    bytes
+}
+
+fn entry(entry: &Entry, feed: &Feed) -> AtomEntry {
+    let mut links = vec![link("alternate", entry.link().to_owned(), "text/html")];
+    if entry.story.is_some() {
+        links.push(link("related", entry.page.clone(), "text/html"));
+    }
+    let section = entry.section.iter().map(|(slug, title)| category(slug, title));
+    let tags = entry.tags.iter().map(|tag| category(tag, tag));
+    let published: FixedDateTime = entry.published;
+    let language = entry.language.clone().filter(|language| Some(language) != feed.language.as_ref());
+    let text = |value: &str| Text { lang: language.clone(), ..Text::plain(value.to_owned()) };
+    AtomEntry {
+        id: entry.id.clone(),
+        title: text(&entry.title),
+        published: Some(published),
+        updated: entry.updated,
+        links,
+        categories: section.chain(tags).collect(),
+        authors: people(&entry.authors),
+        summary: Some(text(&entry.summary)).filter(|summary| !summary.value.is_empty()),
+        content: Some(Content {
+            value: Some(entry.html.clone()),
+            content_type: Some("html".to_owned()),
+            lang: language.clone(),
+            ..Content::default()
+        }),
+        ..AtomEntry::default()
+    }
+}
+
+fn link(rel: &str, href: String, mime_type: &str) -> Link {
+    Link { href, rel: rel.to_owned(), mime_type: Some(mime_type.to_owned()), ..Link::default() }
+}
+
+fn category(term: &str, label: &str) -> Category {
+    let label = (label != term).then(|| label.to_owned());
+    Category { term: term.to_owned(), label, ..Category::default() }
+}
+
+fn people(names: &[String]) -> Vec<Person> {
+    names.iter().map(|name| person(name)).collect()
+}
+
+fn person(name: &str) -> Person {
+    Person { name: name.to_owned(), ..Person::default() }
+}

@@ -1,0 +1,83 @@
+//! A feed as JSON Feed 1.1.
+
+use serde::Serialize;
+
+use super::{Entry, Feed};
+
+/// The media type, with its charset.
+pub const MEDIA_TYPE: &str = "application/feed+json; charset=utf-8";
+
+#[derive(Serialize)]
+struct Document<'f> {
+    version: &'static str,
+    title: &'f str,
+    home_page_url: String,
+    feed_url: String,
+    description: &'f str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'f str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    authors: Vec<Author<'f>>,
+    items: Vec<Item<'f>>,
+}
+
+#[derive(Serialize)]
+struct Author<'f> {
+    name: &'f str,
+}
+
+#[derive(Serialize)]
+struct Item<'f> {
+    id: &'f str,
+    url: &'f str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_url: Option<&'f str>,
+    title: &'f str,
+    content_html: &'f str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    summary: &'f str,
+    date_published: String,
+    date_modified: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<&'f str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    authors: Vec<Author<'f>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'f str>,
+}
+
+/// The document.
+pub fn render(feed: &Feed) -> Vec<u8> {
+    let document = Document {
+        version: "https://jsonfeed.org/version/1.1",
+        title: &feed.title,
+        home_page_url: feed.url(""),
+        feed_url: feed.url("feed.json"),
+        description: &feed.description,
+        language: feed.language.as_deref(),
+        authors: authors(&feed.authors),
+        items: feed.entries.iter().map(|entry| item(entry)).collect(),
+    };
+    serde_json::to_vec(&document).expect("texts and lists are always JSON")
+}
+
+fn item(entry: &Entry) -> Item<'_> {
+    let section = entry.section.iter().map(|(_, title)| title.as_str());
+    Item {
+        id: &entry.id,
+        url: &entry.page,
+        external_url: entry.story.as_deref(),
+        title: &entry.title,
+        content_html: &entry.html,
+        summary: &entry.summary,
+        date_published: entry.published.to_rfc3339(),
+        date_modified: entry.updated.to_rfc3339(),
+        tags: section.chain(entry.tags.iter().map(String::as_str)).collect(),
+        authors: authors(&entry.authors),
+        language: entry.language.as_deref(),
+    }
+}
+
+fn authors(names: &[String]) -> Vec<Author<'_>> {
+    names.iter().map(|name| Author { name }).collect()
+}

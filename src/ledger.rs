@@ -1,0 +1,312 @@
+//! What has been published: lasting ids, moments of publication, meaningful changes.
+//!
+//! [`Ledger::settle`] turns digests into what readers may see of them at a moment. It is the only place where "now" has a
+//! say. An id is made of the digest's key and the story's canonical link, so that it comes out the same without any
+//! memory; the memory keeps the times of what was seen before. What a newcomer gets wrong: nothing here depends on a
+//! title, a position, a file name or the public address.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Days, FixedOffset, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
+use crate::digest::text::normalized;
+use crate::digest::{Digest, Item};
+
+/// How ids and moments are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The authority of `tag:` URIs (RFC 4151, section 2.1): a domain or mail address of the publisher.
+    pub authority: String,
+    /// The date on which the authority was the publisher's: `2025`, `2025-05` or `2025-05-22`.
+    pub authority_date: String,
+    /// The zone of digest dates.
+    pub timezone: Tz,
+    /// When on its date a digest is published.
+    pub publish_at: NaiveTime,
+    /// Query parameters that say nothing about which story it is; a `*` at the end stands for any ending.
+    pub tracking: Vec<String>,
+    /// Fragments that say nothing about which story it is.
+    pub tracking_fragments: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        let tracking =
+            ["utm_*", "fbclid", "gclid", "dclid", "msclkid", "mc_cid", "mc_eid", "spm", "chksm", "_hsenc", "_hsmi", "igshid"];
+        Options {
+            authority: "feedmill.invalid".to_owned(),
+            authority_date: "2025".to_owned(),
+            timezone: Tz::UTC,
+            publish_at: NaiveTime::from_hms_opt(8, 0, 0).unwrap_or_default(),
+            tracking: tracking.map(str::to_owned).to_vec(),
+            tracking_fragments: vec!["rd".to_owned(), "wechat_redirect".to_owned()],
+        }
+    }
+}
+
+impl Options {
+    /// A `tag:` URI of this publication (RFC 4151).
+    pub fn tag(&self, specific: &str) -> String {
+        format!("tag:{},{}:{specific}", self.authority, self.authority_date)
+    }
+}
+
+/// An item's lasting identity and its times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// A `tag:` URI.
+    pub id: String,
+    /// Its name within its digest, safe as an anchor.
+    pub anchor: String,
+    /// When it was first published; never changes.
+    pub published: DateTime<FixedOffset>,
+    /// When its words last changed; never before `published`.
+    pub updated: DateTime<FixedOffset>,
+}
+
+/// A digest that readers may see, with the identities of its items in file order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The digest.
+    pub digest: Arc<Digest>,
+    /// Its name in URLs, unique in the library.
+    pub key: String,
+    /// The identity of the digest itself.
+    pub identity: Identity,
+    /// One for each of [`Digest::items`].
+    pub items: Vec<Identity>,
+}
+
+/// What readers may see at a moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// The published digests, newest first.
+    pub digests: Vec<Settled>,
+    /// Keys and moments of the digests that wait for their date, earliest first.
+    pub waiting: Vec<(String, DateTime<FixedOffset>)>,
+}
+
+#[derive(Debug, Clone)]
+struct Record {
+    published: DateTime<FixedOffset>,
+    updated: DateTime<FixedOffset>,
+    hash: [u8; 8],
+}
+
+/// The memory of what was published.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    digests: HashMap<String, Record>,
+    items: HashMap<String, Record>,
+}
+
+/// Digests of one date are this far apart at least, so that their items do not mingle.
+const SLOT_SECONDS: i64 = 900;
+
+impl Ledger {
+    /// Settles what readers may see at `now` of the digests of a library, whose keys are unique.
+    ///
+    /// A digest's moment is its date at `publish_at`, or now when that is still to come today; its items follow one second
+    /// apart, the first of them the newest. A digest of a later date waits. What was seen before keeps its times; an item
+    /// that joins a published digest takes the present moment.
+    pub fn settle(
+        &mut self,
+        digests: &[(String, Arc<Digest>)],
+        now: DateTime<Utc>,
+        options: &Options,
+    ) -> Settlement {
+        let now = whole_seconds(now).with_timezone(&options.timezone);
+        let mut by_date: BTreeMap<_, Vec<&(String, Arc<Digest>)>> = BTreeMap::new();
+        for entry in digests {
+            by_date.entry(entry.1.date).or_default().push(entry);
+        }
+        let mut settlement = Settlement::default();
+        for (date, mut editions) in by_date {
+            editions.sort_by(|one, other| one.0.cmp(&other.0));
+            let moment = moment(date, options);
+            if date > now.date_naive() {
+                settlement.waiting.extend(editions.iter().map(|(key, _)| (key.clone(), moment.fixed_offset())));
+                continue;
+            }
+            let mut moment = moment.min(now);
+            for (key, digest) in editions {
+                let slot = i64::try_from(digest.len()).map_or(SLOT_SECONDS, |items| items.max(SLOT_SECONDS));
+                settlement.digests.push(self.settle_one(key, digest, moment.fixed_offset(), now.fixed_offset(), options));
+                moment -= TimeDelta::seconds(slot);
+            }
+        }
+        settlement.digests.sort_by(|one, other| {
+            (other.identity.published, &one.key).cmp(&(one.identity.published, &other.key))
+        });
+        settlement
+    }
+
+    fn settle_one(
+        &mut self,
+        key: &str,
+        digest: &Arc<Digest>,
+        moment: DateTime<FixedOffset>,
+        now: DateTime<FixedOffset>,
+        options: &Options,
+    ) -> Settled {
+        let seen_before = self.digests.contains_key(key);
+        let identities = identities(key, digest, options);
+        let digest_hash = hash_of(digest.items().map(|(_, item)| item), &digest.title);
+        let own = self.record(RecordKey::Digest(key), moment, now, digest_hash);
+        let mut late = 0;
+        let items = digest.items().zip(identities).enumerate().map(|(position, ((_, item), (anchor, id)))| {
+            let first = if seen_before && !self.items.contains_key(&id) {
+                late += 1;
+                now - TimeDelta::seconds(late - 1)
+            } else {
+                own.published - TimeDelta::seconds(i64::try_from(position).unwrap_or(i64::MAX / 1000))
+            };
+            let record = self.record(RecordKey::Item(&id), first, now, hash_of([item], ""));
+            Identity { id, anchor, published: record.published, updated: record.updated }
+        });
+        let items = items.collect();
+        let id = options.tag(key);
+        let identity = Identity { id, anchor: String::new(), published: own.published, updated: own.updated };
+        Settled { digest: digest.clone(), key: key.to_owned(), identity, items }
+    }
+
+    fn record(
+        &mut self,
+        key: RecordKey<'_>,
+        first: DateTime<FixedOffset>,
+        now: DateTime<FixedOffset>,
+        hash: [u8; 8],
+    ) -> Record {
+        let (records, key) = match key {
+            RecordKey::Digest(key) => (&mut self.digests, key),
+            RecordKey::Item(id) => (&mut self.items, id),
+        };
+        let record = records.entry(key.to_owned()).or_insert(Record { published: first, updated: first, hash });
+        if record.hash != hash {
+            record.hash = hash;
+            record.updated = now.max(record.updated);
+        }
+        record.clone()
+    }
+}
+
+/// The ids that the items of a digest get when nothing of them was published before, in file order.
+pub fn derived_ids(key: &str, digest: &Digest, options: &Options) -> Vec<String> {
+    identities(key, digest, options).into_iter().map(|(_, id)| id).collect()
+}
+
+enum RecordKey<'k> {
+    Digest(&'k str),
+    Item(&'k str),
+}
+
+/// The date at `publish_at` in the zone. In the hour that a change to summer time leaves out, the first moment after it;
+/// in the hour that comes twice, the first time.
+fn moment(date: chrono::NaiveDate, options: &Options) -> DateTime<Tz> {
+    let mut local = date.and_time(options.publish_at);
+    let end = date.checked_add_days(Days::new(2)).unwrap_or(date).and_time(NaiveTime::MIN);
+    while local < end {
+        if let Some(moment) = options.timezone.from_local_datetime(&local).earliest() {
+            return moment;
+        }
+        local += TimeDelta::minutes(1);
+    }
+    options.timezone.from_utc_datetime(&date.and_time(options.publish_at))
+}
+
+fn whole_seconds(now: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now)
+}
+
+/// Anchor and id of each item, in file order; no two are the same.
+fn identities(key: &str, digest: &Digest, options: &Options) -> Vec<(String, String)> {
+    let mut taken = HashSet::new();
+    let fixed: HashSet<&str> = digest.items().filter_map(|(_, item)| item.id.as_deref()).collect();
+    let anchors = digest.items().map(|(_, item)| {
+        let anchor = wishes(item, options).find(|wish| {
+            (item.id.as_deref() == Some(wish) || !fixed.contains(wish.as_str())) && taken.insert(wish.clone())
+        });
+        let anchor = anchor.unwrap_or_default();
+        let id = options.tag(&format!("{key}/{anchor}"));
+        (anchor, id)
+    });
+    anchors.collect()
+}
+
+/// The names an item would like, best first: its author's, its story's, that with its title, and that with a number.
+fn wishes<'i>(item: &'i Item, options: &Options) -> impl Iterator<Item = String> + use<'i> {
+    let title = normalized(&item.title);
+    let story = item.link.as_deref().map(|link| canonical_link(link, options));
+    let fixed = item.id.as_deref().map(ascii_id).filter(|id| !id.is_empty());
+    let plain = short_hash(story.as_deref().unwrap_or(&title));
+    let both = short_hash(&format!("{}\n{title}", story.unwrap_or_default()));
+    let numbered = (2_u32..).map({
+        let both = both.clone();
+        move |number| format!("{both}-{number}")
+    });
+    fixed.into_iter().chain([plain, both]).chain(numbered)
+}
+
+/// An author's id with only what a `tag:` URI and an anchor may hold.
+fn ascii_id(id: &str) -> String {
+    id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')).collect()
+}
+
+/// What two addresses of one story have in common: without tracking, with sorted parameters.
+///
+/// ```
+/// use feedmill::ledger::{Options, canonical_link};
+/// let options = Options::default();
+/// assert_eq!(
+///     canonical_link("HTTPS://Example.org/a?utm_source=x&b=2&a=1#rd", &options),
+///     canonical_link("http://example.org/a?a=1&b=2", &options),
+/// );
+/// ```
+pub fn canonical_link(link: &str, options: &Options) -> String {
+    let Ok(url) = Url::parse(link) else { return link.to_owned() };
+    let mut parameters: Vec<&str> =
+        url.query().unwrap_or_default().split('&').filter(|part| !part.is_empty() && !is_tracking(part, options)).collect();
+    parameters.sort_unstable();
+    let fragment = url.fragment().filter(|fragment| !options.tracking_fragments.iter().any(|noise| noise == fragment));
+    let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+    format!("{authority}{}?{}#{}", url.path(), parameters.join("&"), fragment.unwrap_or_default())
+}
+
+fn is_tracking(parameter: &str, options: &Options) -> bool {
+    let name = parameter.split('=').next().unwrap_or_default();
+    options.tracking.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == pattern,
+    })
+}
+
+/// The words of some items: what must differ for a change to be one.
+fn hash_of<'i>(items: impl IntoIterator<Item = &'i Item>, title: &str) -> [u8; 8] {
+    let mut hasher = Sha256::new();
+    hasher.update(normalized(title));
+    for item in items {
+        for part in [normalized(&item.title), item.link.clone().unwrap_or_default(), item.html.clone()] {
+            hasher.update(part.split_whitespace().collect::<Vec<_>>().join(" "));
+            hasher.update([0]);
+        }
+    }
+    first_bytes(hasher)
+}
+
+fn first_bytes(hasher: Sha256) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&hasher.finalize()[..8]);
+    bytes
+}
+
+/// Forty bits in base 32: within one digest of 5 000 items a collision is a matter of one in 80 000, and then numbered.
+fn short_hash(text: &str) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let digest = Sha256::digest(text.as_bytes());
+    let number = digest.iter().take(5).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    (0..8).map(|at| char::from(ALPHABET[usize::try_from(number >> (35 - at * 5) & 31).unwrap_or_default()])).collect()
+}

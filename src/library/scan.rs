@@ -1,0 +1,170 @@
+//! What stands in the content folder: the files that may be digests, each with a stamp that tells versions apart.
+
+use std::collections::HashSet;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use walkdir::{DirEntry, WalkDir};
+
+use super::Options;
+use crate::finding::{Code, Finding, Place};
+
+/// Deeper folders than these are not walked; nobody has them, and a loop of mounts would.
+const MAX_DEPTH: usize = 32;
+
+/// A file changed so shortly before it was read may change again under the same stamp: kernels stamp by a tick of 1 to 10 ms.
+const FRESH: Duration = Duration::from_millis(50);
+
+/// What tells one version of a file from another, without reading it.
+#[derive(Debug, Clone)]
+pub(super) struct Stamp {
+    identity: (u64, u64),
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+    fresh: bool,
+}
+
+impl PartialEq for Stamp {
+    fn eq(&self, other: &Stamp) -> bool {
+        let of = |stamp: &Stamp| (stamp.identity, stamp.bytes, stamp.modified, stamp.changed);
+        of(self) == of(other)
+    }
+}
+
+impl Stamp {
+    fn new(metadata: &Metadata) -> Stamp {
+        Stamp {
+            identity: (metadata.dev(), metadata.ino()),
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            fresh: false,
+        }
+    }
+
+    /// Remembers whether the file had only just changed when it was read.
+    pub(super) fn note_reading(&mut self) {
+        let since_epoch = |(seconds, nanoseconds): (i64, i64)| {
+            Duration::new(seconds.try_into().unwrap_or(0), nanoseconds.try_into().unwrap_or(0))
+        };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.fresh = now.saturating_sub(since_epoch(self.changed)) < FRESH;
+    }
+
+    /// Whether the file has to be read again even if its stamp is the same.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+}
+
+/// A file that may be a digest.
+#[derive(Debug)]
+pub(super) struct Listed {
+    /// Relative to the folder, with `/`.
+    pub(super) path: String,
+    pub(super) stamp: Stamp,
+}
+
+/// A look at the folder.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// Sorted by path.
+    pub(super) files: Vec<Listed>,
+    pub(super) findings: Vec<Finding>,
+    /// Folders that could not be listed: what is known of them stays.
+    pub(super) unreadable: Vec<PathBuf>,
+}
+
+/// Lists the folder. Symbolic links are followed; a file with two names is taken once, under the one that is no link.
+pub(super) fn list(root: &Path, options: &Options) -> anyhow::Result<Listing> {
+    std::fs::read_dir(root).with_context(|| format!("cannot list the content folder {}", root.display()))?;
+    let mut listing = Listing::default();
+    let mut candidates = Vec::new();
+    let walk = WalkDir::new(root).follow_links(true).max_depth(MAX_DEPTH).sort_by_file_name();
+    let entries = walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_passed_over(entry, root, options));
+    for entry in entries {
+        match entry {
+            Ok(entry) if entry.depth() > 0 => candidates.extend(candidate(&entry, root, options, &mut listing)),
+            Ok(_) => {}
+            Err(error) => listing.complain(&error, root, options),
+        }
+    }
+    candidates.sort_by(|one, other| (one.0, &one.1.path).cmp(&(other.0, &other.1.path)));
+    let mut seen = HashSet::new();
+    for (_, file) in candidates {
+        if seen.insert(file.stamp.identity) {
+            listing.files.push(file);
+        } else {
+            let message = "the same file under another name; read once";
+            let remedy = "nothing to do, unless the link is a mistake";
+            listing.findings.push(Finding::new(&file.path, Place::START, Code::SameFile, message, remedy));
+        }
+    }
+    listing.files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(listing)
+}
+
+/// The file behind an entry with the name of a digest, and whether the name is a link.
+fn candidate(entry: &DirEntry, root: &Path, options: &Options, listing: &mut Listing) -> Option<(bool, Listed)> {
+    let path = relative(entry.path(), root);
+    if !has_extension(entry.path(), options) {
+        return None;
+    }
+    if !entry.file_type().is_file() {
+        let message = if entry.file_type().is_dir() { "a folder with the name of a file" } else { "not a file" };
+        listing.findings.push(Finding::new(&path, Place::START, Code::NotAFile, message, "rename it, or put a file in its place"));
+        return None;
+    }
+    match entry.metadata() {
+        Ok(metadata) => Some((entry.path_is_symlink(), Listed { path, stamp: Stamp::new(&metadata) })),
+        Err(error) => {
+            listing.complain(&error, root, options);
+            None
+        }
+    }
+}
+
+impl Listing {
+    fn complain(&mut self, error: &walkdir::Error, root: &Path, options: &Options) {
+        let path = error.path().unwrap_or(root);
+        let vanished = error.io_error().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        if let Some(ancestor) = error.loop_ancestor() {
+            let message = format!("a link that leads back to {}", ancestor.display());
+            let name = relative(path, root);
+            self.findings.push(Finding::new(&name, Place::START, Code::LinkLoop, message, "remove the link"));
+        } else if !vanished || (path.is_symlink() && has_extension(path, options)) {
+            let name = relative(path, root);
+            let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+            let message = format!("cannot be read: {reason}");
+            let remedy = if vanished { "the link leads nowhere: correct it" } else { "give the service the right to read it" };
+            self.findings.push(Finding::new(&name, Place::START, Code::Unreadable, message, remedy));
+            self.unreadable.push(PathBuf::from(name));
+        }
+    }
+}
+
+fn relative(path: &Path, root: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+fn has_extension(path: &Path, options: &Options) -> bool {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    extension.is_some_and(|extension| options.extensions.contains(&extension))
+}
+
+fn is_passed_over(entry: &DirEntry, root: &Path, options: &Options) -> bool {
+    is_temporary(entry.path()) || {
+        let path = relative(entry.path(), root);
+        options.ignore.iter().any(|pattern| pattern.matches(&path))
+    }
+}
+
+/// Names that editors and copying programs give to files on their way, and hidden ones.
+pub(super) fn is_temporary(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name.starts_with('.') || name.ends_with('~') || name.ends_with(".swp") || name.ends_with(".tmp") || name == "4913"
+}

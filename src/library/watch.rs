@@ -1,0 +1,274 @@
+//! Tells when to look at the content folder again.
+//!
+//! Events are hints: a file that was closed after writing, renamed or removed is looked at now; one that is being written,
+//! when it is closed, or when nobody has written to it for a while. What inotify does not tell (a folder that was removed and
+//! made again, a flipped link, a network file system) is found by comparing the folder's identity and by looking regularly.
+
+use std::collections::{HashMap, HashSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::scan::is_temporary;
+
+/// How often and how soon the folder is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The longest time between two looks, whatever is told.
+    pub interval: Duration,
+    /// The shortest time between two looks, so that a thousand events make few.
+    pub pause: Duration,
+    /// How long a file that is open for writing may rest before it counts as finished.
+    pub patience: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            interval: Duration::from_secs(30),
+            pause: Duration::from_millis(50),
+            patience: Duration::from_secs(2),
+        }
+    }
+}
+
+/// How often the folder's identity is compared: one `stat`.
+const IDENTITY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A file made without being written (a hard link) is looked at after this.
+const CREATED: Duration = Duration::from_millis(200);
+
+/// More hints than these at once mean: look at everything.
+const HINTS: usize = 1024;
+
+#[derive(Debug)]
+enum Hint {
+    Written(PathBuf),
+    Created(PathBuf),
+    Finished(PathBuf),
+    FolderMade,
+    Moved,
+    Blind(String),
+}
+
+/// A watch over one folder.
+pub struct Watch {
+    root: PathBuf,
+    options: Options,
+    armed: Option<Armed>,
+    busy: HashMap<PathBuf, Instant>,
+    due: Instant,
+    last_look: Instant,
+    next_identity: Instant,
+    next_arming: Instant,
+    complaint: Option<String>,
+    told: Option<String>,
+}
+
+struct Armed {
+    _watcher: RecommendedWatcher,
+    hints: mpsc::Receiver<Hint>,
+    overflow: Arc<AtomicBool>,
+    identity: Option<(u64, u64)>,
+}
+
+impl Watch {
+    /// Begins to watch. A folder that cannot be watched is looked at regularly instead; [`Watch::complaint`] says why.
+    pub fn new(root: &Path, options: Options) -> Watch {
+        let now = Instant::now();
+        let mut watch = Watch {
+            root: root.to_owned(),
+            due: now + options.interval,
+            options,
+            armed: None,
+            busy: HashMap::new(),
+            last_look: now,
+            next_identity: now + IDENTITY_INTERVAL,
+            next_arming: now,
+            complaint: None,
+            told: None,
+        };
+        watch.arm();
+        watch
+    }
+
+    /// Why the folder is only looked at regularly, once per reason.
+    pub fn complaint(&mut self) -> Option<String> {
+        let news = self.complaint.take().filter(|complaint| self.told.as_ref() != Some(complaint))?;
+        self.told = Some(news.clone());
+        Some(news)
+    }
+
+    /// Waits until it is time to look. May be dropped and called again without losing anything.
+    pub async fn due(&mut self) {
+        loop {
+            let now = Instant::now();
+            self.release_rested(now);
+            if self.overflowed() {
+                self.look_at(now);
+            }
+            let earliest = self.due.max(self.last_look + self.options.pause);
+            if earliest <= now {
+                return;
+            }
+            let wake = self.wake(earliest);
+            let hint = async {
+                match &mut self.armed {
+                    Some(armed) => armed.hints.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                hint = hint => match hint {
+                    Some(hint) => self.take(hint),
+                    None => self.armed = None,
+                },
+                () = tokio::time::sleep_until(wake) => self.compare_identity(),
+            }
+        }
+    }
+
+    /// The files that are being written: not to be read yet.
+    pub fn busy(&self) -> HashSet<PathBuf> {
+        self.busy.keys().cloned().collect()
+    }
+
+    /// Notes that the folder was looked at just now.
+    pub fn looked(&mut self) {
+        self.last_look = Instant::now();
+        self.due = self.last_look + if self.armed.is_some() { self.options.interval } else { IDENTITY_INTERVAL };
+    }
+
+    fn look_at(&mut self, when: Instant) {
+        self.due = self.due.min(when);
+    }
+
+    fn wake(&self, earliest: Instant) -> Instant {
+        let rested = self.busy.values().min().copied().unwrap_or(earliest);
+        earliest.min(rested).min(self.next_identity)
+    }
+
+    /// Files that nobody wrote to for a while count as finished.
+    fn release_rested(&mut self, now: Instant) {
+        let before = self.busy.len();
+        self.busy.retain(|_, rested| *rested > now);
+        if self.busy.len() < before {
+            self.look_at(now);
+        }
+    }
+
+    fn overflowed(&self) -> bool {
+        self.armed.as_ref().is_some_and(|armed| armed.overflow.swap(false, Ordering::AcqRel))
+    }
+
+    fn take(&mut self, hint: Hint) {
+        let now = Instant::now();
+        match hint {
+            Hint::Written(path) => {
+                self.busy.insert(path, now + self.options.patience);
+            }
+            Hint::Created(path) => {
+                self.busy.entry(path).or_insert(now + CREATED);
+            }
+            Hint::Finished(path) => {
+                self.busy.remove(&path);
+                self.look_at(now);
+            }
+            // What was put into it in the same moment is never told, so look again a little later.
+            Hint::FolderMade => {
+                self.busy.insert(PathBuf::new(), now + CREATED);
+                self.look_at(now);
+            }
+            Hint::Moved => {
+                self.busy.retain(|path, _| path.as_os_str().is_empty() || path.exists());
+                self.look_at(now);
+            }
+            Hint::Blind(reason) => {
+                self.complaint = Some(reason);
+                self.armed = None;
+                self.next_arming = now + self.options.interval;
+                self.look_at(now);
+            }
+        }
+    }
+
+    /// A folder removed and made again, mounted over, or behind a flipped link is another one: the watch sits on the old.
+    fn compare_identity(&mut self) {
+        let now = Instant::now();
+        if now < self.next_identity {
+            return;
+        }
+        self.next_identity = now + IDENTITY_INTERVAL;
+        let identity = identity(&self.root);
+        let another = match &self.armed {
+            Some(armed) => armed.identity != identity,
+            None => now >= self.next_arming,
+        };
+        if another && identity.is_some() {
+            self.arm();
+            self.look_at(now);
+        }
+    }
+
+    fn arm(&mut self) {
+        let (sender, hints) = mpsc::channel(HINTS);
+        let overflow = Arc::new(AtomicBool::new(false));
+        let overflowed = overflow.clone();
+        let tell = move |event: notify::Result<Event>| {
+            for hint in hints_of(event) {
+                if sender.try_send(hint).is_err() {
+                    overflowed.store(true, Ordering::Release);
+                }
+            }
+        };
+        let identity = identity(&self.root);
+        let watcher = RecommendedWatcher::new(tell, notify::Config::default()).and_then(|mut watcher| {
+            watcher.watch(&self.root, RecursiveMode::Recursive)?;
+            Ok(watcher)
+        });
+        match watcher {
+            Ok(watcher) => {
+                self.armed = Some(Armed { _watcher: watcher, hints, overflow, identity });
+                self.told = None;
+            }
+            Err(error) => {
+                self.armed = None;
+                self.complaint = Some(error.to_string());
+                self.next_arming = Instant::now() + self.options.interval;
+            }
+        }
+    }
+}
+
+fn identity(root: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(root).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+fn hints_of(event: notify::Result<Event>) -> Vec<Hint> {
+    let event = match event {
+        Ok(event) => event,
+        Err(error) => return vec![Hint::Blind(error.to_string())],
+    };
+    if event.need_rescan() {
+        return vec![Hint::Moved];
+    }
+    let paths = event.paths.into_iter().filter(|path| !is_temporary(path));
+    match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => paths.map(Hint::Finished).collect(),
+        // Our own reading is told as well.
+        EventKind::Access(_) => Vec::new(),
+        EventKind::Create(CreateKind::Folder) => vec![Hint::FolderMade],
+        EventKind::Create(_) => paths.map(Hint::Created).collect(),
+        EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => paths.map(Hint::Written).collect(),
+        // A folder moved in brings files that are not told; hidden names matter too: a mounted volume flips `..data`.
+        EventKind::Modify(ModifyKind::Name(_)) => vec![Hint::FolderMade],
+        _ => vec![Hint::Moved],
+    }
+}

@@ -1,0 +1,211 @@
+//! The pages people look at: what a publication is, how to subscribe, and each digest as it was written.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+
+use super::Builder;
+use crate::digest::Section;
+use crate::feed::{self, Feed, Feeds, absolute, digest_route};
+use crate::ledger::{Identity, Settled};
+
+/// The media type, with its charset.
+pub(super) const MEDIA_TYPE: &str = "text/html; charset=utf-8";
+
+/// How many of the newest entries a page shows.
+const NEWEST: usize = 30;
+
+/// How many titles stand on a section's card.
+const CARD_TITLES: usize = 3;
+
+/// How many digests the first page lists.
+const LATEST_DIGESTS: usize = 7;
+
+/// What every page has around its own part.
+struct Frame<'a> {
+    title: String,
+    lang: &'a str,
+    canonical: String,
+    /// The path of the public address without a `/` at the end: empty unless it is below a folder.
+    root: String,
+    feeds: Vec<&'a Feed>,
+    main: &'a Feed,
+}
+
+impl<'a> Frame<'a> {
+    /// `own` is the feed that the page is about; it comes first among those a browser finds.
+    fn new(title: &str, feeds: &'a Feeds, own: &'a Feed, route: &str) -> Frame<'a> {
+        let others = feeds.iter().filter(|feed| feed.route != own.route);
+        Frame {
+            title: title.to_owned(),
+            lang: own.language.as_deref().unwrap_or("en"),
+            root: feed::root_path(&own.base_url),
+            canonical: absolute(&own.base_url, route),
+            feeds: std::iter::once(own).chain(others).collect(),
+            main: &feeds.all,
+        }
+    }
+}
+
+/// A digest in a list.
+struct Line<'a> {
+    route: String,
+    date: String,
+    title: &'a str,
+    items: usize,
+    lang: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home<'a> {
+    frame: Frame<'a>,
+    cards: Vec<Card<'a>>,
+    digests: Vec<Line<'a>>,
+}
+
+/// A section on the first page.
+struct Card<'a> {
+    feed: &'a Feed,
+    titles: Vec<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "section.html")]
+struct SectionPage<'a> {
+    frame: Frame<'a>,
+    feed: &'a Feed,
+    days: Vec<Day<'a>>,
+}
+
+/// The entries of one date.
+struct Day<'a> {
+    date: String,
+    entries: Vec<&'a feed::Entry>,
+}
+
+#[derive(Template)]
+#[template(path = "digests.html")]
+struct Archive<'a> {
+    frame: Frame<'a>,
+    feed: &'a Feed,
+    months: Vec<(String, Vec<Line<'a>>)>,
+}
+
+#[derive(Template)]
+#[template(path = "digest.html")]
+struct DigestPage<'a> {
+    frame: Frame<'a>,
+    settled: &'a Settled,
+    sections: Vec<(&'a Section, Vec<Placed<'a>>)>,
+    newer: Option<Line<'a>>,
+    older: Option<Line<'a>>,
+}
+
+/// An item with its identity.
+struct Placed<'a> {
+    item: &'a crate::digest::Item,
+    identity: &'a Identity,
+}
+
+#[derive(Template)]
+#[template(path = "not_found.html")]
+struct NotFound<'a> {
+    frame: Frame<'a>,
+}
+
+/// Adds every page to a site.
+pub(super) fn add(
+    builder: &mut Builder<'_>,
+    digests: &[Settled],
+    feeds: &Feeds,
+    options: &feed::Options,
+    changed: DateTime<Utc>,
+) {
+    builder.add("/", home(digests, feeds, options), MEDIA_TYPE, changed);
+    for feed in &feeds.sections {
+        builder.add(&feed.route, section(feed, feeds), MEDIA_TYPE, feed.updated.to_utc());
+    }
+    builder.add(&feeds.digests.route, archive(digests, feeds), MEDIA_TYPE, changed);
+    for (at, settled) in digests.iter().enumerate() {
+        let newer = at.checked_sub(1).map(|at| line(&digests[at]));
+        let older = digests.get(at + 1).map(line);
+        let page = digest(settled, newer, older, feeds);
+        builder.add(&digest_route(&settled.key), page, MEDIA_TYPE, settled.identity.updated.to_utc());
+    }
+    let robots = format!("User-agent: *\nAllow: /\n# All feeds: {}\n", absolute(&options.base_url, "/feeds.opml"));
+    builder.add("/robots.txt", robots, "text/plain; charset=utf-8", changed);
+    builder.add("/style.css", include_str!("style.css"), "text/css; charset=utf-8", DateTime::UNIX_EPOCH);
+    let icon: &[u8] = include_bytes!("favicon.ico");
+    builder.add("/favicon.ico", icon, "image/vnd.microsoft.icon", DateTime::UNIX_EPOCH);
+}
+
+/// What is shown for a route that does not exist.
+pub(super) fn not_found(feeds: &Feeds) -> String {
+    render(&NotFound { frame: Frame::new("Not found", feeds, &feeds.all, "/") })
+}
+
+fn home(digests: &[Settled], feeds: &Feeds, options: &feed::Options) -> String {
+    let cards = feeds.sections.iter().map(|feed| Card {
+        feed,
+        titles: feed.entries.iter().take(CARD_TITLES).map(|entry| entry.title.as_str()).collect(),
+    });
+    render(&Home {
+        frame: Frame::new(&options.title, feeds, &feeds.all, "/"),
+        cards: cards.collect(),
+        digests: digests.iter().take(LATEST_DIGESTS).map(line).collect(),
+    })
+}
+
+fn section(feed: &Feed, feeds: &Feeds) -> String {
+    let mut days: Vec<Day<'_>> = Vec::new();
+    for entry in feed.entries.iter().take(NEWEST) {
+        let date = entry.published.date_naive().to_string();
+        match days.last_mut().filter(|day| day.date == date) {
+            Some(day) => day.entries.push(entry),
+            None => days.push(Day { date, entries: vec![entry] }),
+        }
+    }
+    render(&SectionPage { frame: Frame::new(&feed.title, feeds, feed, &feed.route), feed, days })
+}
+
+fn archive(digests: &[Settled], feeds: &Feeds) -> String {
+    let mut months: Vec<(String, Vec<Line<'_>>)> = Vec::new();
+    for settled in digests {
+        let month = settled.digest.date.format("%Y-%m").to_string();
+        match months.last_mut().filter(|(name, _)| *name == month) {
+            Some((_, lines)) => lines.push(line(settled)),
+            None => months.push((month, vec![line(settled)])),
+        }
+    }
+    let feed = &feeds.digests;
+    render(&Archive { frame: Frame::new(&feed.title, feeds, feed, &feed.route), feed, months })
+}
+
+fn digest<'a>(settled: &'a Settled, newer: Option<Line<'a>>, older: Option<Line<'a>>, feeds: &'a Feeds) -> String {
+    let mut identities = settled.items.iter();
+    let sections = settled.digest.sections.iter().map(|section| {
+        let placed = section.items.iter().zip(identities.by_ref()).map(|(item, identity)| Placed { item, identity });
+        (section, placed.collect())
+    });
+    let sections = sections.collect();
+    let mut frame = Frame::new(&settled.digest.title, feeds, &feeds.all, &digest_route(&settled.key));
+    if let Some(language) = &settled.digest.language {
+        frame.lang = language;
+    }
+    render(&DigestPage { frame, settled, sections, newer, older })
+}
+
+fn line(settled: &Settled) -> Line<'_> {
+    let digest = &settled.digest;
+    Line {
+        route: digest_route(&settled.key),
+        date: digest.date.to_string(),
+        title: &digest.title,
+        items: digest.len(),
+        lang: digest.language.as_deref().unwrap_or_default(),
+    }
+}
+
+fn render(page: &impl Template) -> String {
+    page.render().expect("a template of checked parts renders")
+}
