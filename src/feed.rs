@@ -5,6 +5,7 @@
 
 pub mod atom;
 pub mod json;
+mod references;
 pub mod rss;
 
 use std::collections::{HashMap, HashSet};
@@ -186,7 +187,7 @@ fn sections(digests: &[Settled], rules: &Rules) -> Vec<Known> {
     let mut seen: HashSet<String> = known.iter().map(|section| section.slug.clone()).collect();
     let fullest = digests.iter().max_by_key(|settled| (settled.digest.sections.len(), settled.digest.date));
     for digest in fullest.into_iter().chain(digests).map(|settled| &settled.digest) {
-        for section in digest.sections.iter().filter(|section| !section.slug.is_empty()) {
+        for section in digest.sections.iter().filter(|section| !section.slug.is_empty() && !section.items.is_empty()) {
             if seen.insert(section.slug.clone()) {
                 let Section { slug, title, .. } = section;
                 known.push(Known { slug: slug.clone(), title: title.clone(), description: None });
@@ -224,7 +225,7 @@ impl Gatherer<'_> {
         let section = (!section.slug.is_empty()).then(|| (section.slug.clone(), section.title.clone()));
         Entry {
             id: identity.id.clone(),
-            title: item.title.clone(),
+            title: plain_title(&item.title),
             story: item.link.clone(),
             page,
             published: identity.published,
@@ -246,7 +247,7 @@ impl Gatherer<'_> {
         let first_titles = digest.items().map(|(_, item)| item.title.as_str()).take(5).collect::<Vec<_>>().join("; ");
         Entry {
             id: identity.id.clone(),
-            title: digest.title.clone(),
+            title: plain_title(&digest.title),
             story: None,
             published: identity.published,
             updated: identity.updated,
@@ -289,7 +290,7 @@ impl Gatherer<'_> {
         let full_title = if named.name.is_empty() { title.clone() } else { format!("{title}: {}", named.name) };
         let fallback = || if named.name.is_empty() { description.clone() } else { format!("{}. {description}", named.name) };
         let entries = self.window(entries);
-        let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or_else(epoch);
+        let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or_else(beginning);
         Feed {
             id: self.ids.tag(&format!("feed/{}", named.slug)),
             title: full_title,
@@ -324,6 +325,30 @@ impl Gatherer<'_> {
     }
 }
 
+/// A title without anything that looks like a tag: `<dialog>` becomes `‹dialog›`, for readers take titles for HTML and drop it.
+///
+/// `a < b` stays as it is.
+fn plain_title(title: &str) -> String {
+    let mut plain = String::with_capacity(title.len());
+    let mut in_tag = false;
+    let mut characters = title.chars().peekable();
+    while let Some(character) = characters.next() {
+        let looks_like_tag = |next: Option<&char>| next.is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'));
+        match character {
+            '<' if looks_like_tag(characters.peek()) => {
+                in_tag = true;
+                plain.push('‹');
+            }
+            '>' if in_tag => {
+                in_tag = false;
+                plain.push('›');
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
 fn contents(digest: &Digest) -> String {
     let mut html = String::new();
     for section in digest.sections.iter().filter(|section| !section.items.is_empty() && !section.title.is_empty()) {
@@ -351,7 +376,8 @@ fn most_common(entries: &[Arc<Entry>]) -> Option<String> {
     counts.into_iter().max_by(|one, other| (one.1, other.0).cmp(&(other.1, one.0))).map(|(language, _)| language.to_owned())
 }
 
-/// Of a feed without entries: a fixed moment, so that its bytes stay the same.
-fn epoch() -> DateTime<FixedOffset> {
-    DateTime::UNIX_EPOCH.fixed_offset()
+/// Of a feed without entries: a fixed moment, so that its bytes stay the same. The first of January 2000: validators find
+/// 1970 implausible.
+fn beginning() -> DateTime<FixedOffset> {
+    DateTime::from_timestamp(946_684_800, 0).unwrap_or_default().fixed_offset()
 }

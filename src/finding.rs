@@ -81,6 +81,8 @@ pub enum Code {
     HtmlStripped,
     /// Nesting deeper than `content.max_nesting` was flattened.
     NestingTooDeep,
+    /// feedmill itself failed on the file.
+    Internal,
     /// More items than `content.max_items`.
     TooManyItems,
 }
@@ -89,7 +91,9 @@ impl Code {
     /// How much a finding of this kind matters.
     pub fn severity(self) -> Severity {
         match self {
-            Code::Unreadable | Code::FileTooLarge | Code::FileEmpty | Code::FrontMatterInvalid | Code::TooManyItems => {
+            Code::Unreadable | Code::FileTooLarge | Code::FileEmpty | Code::FrontMatterInvalid
+            | Code::Internal
+            | Code::TooManyItems => {
                 Severity::Error
             }
             Code::SameFile | Code::ItemWithoutLink | Code::DateInFuture => Severity::Note,

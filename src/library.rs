@@ -116,7 +116,7 @@ impl Library {
         let Listed { path, mut stamp } = listed;
         stamp.note_reading();
         let (outcome, findings) = match self.bytes(&path) {
-            Ok(bytes) => digest::parse(&path, &bytes, &self.rules),
+            Ok(bytes) => parse(&path, &bytes, &self.rules),
             Err(finding) => (Outcome::Unusable, vec![finding]),
         };
         let before = self.files.remove(&path);
@@ -192,6 +192,15 @@ impl Library {
     }
 }
 
+/// Parses a file; a fault of ours costs that one file and nothing else.
+fn parse(path: &str, bytes: &[u8], rules: &Rules) -> (Outcome, Vec<Finding>) {
+    std::panic::catch_unwind(|| digest::parse(path, bytes, rules)).unwrap_or_else(|_| {
+        let remedy = "please report this as a bug, with the file";
+        let finding = Finding::new(path, Place::START, Code::Internal, "feedmill failed on this file", remedy);
+        (Outcome::Unusable, vec![finding])
+    })
+}
+
 fn other_key(key: &str, digest: &Digest, taken: &mut HashSet<String>) -> String {
     let name = digest::name_besides_date(&digest.path);
     let wish = if name.is_empty() { key.to_owned() } else { format!("{key}-{name}") };
@@ -210,7 +219,7 @@ pub fn read_file(path: &Path, options: &Options, rules: &Rules) -> anyhow::Resul
     let name = path.to_string_lossy().replace('\\', "/");
     let folder = Library::new(Path::new(""), options.clone(), rules.clone());
     Ok(match folder.bytes(&name) {
-        Ok(bytes) => digest::parse(&name, &bytes, rules),
+        Ok(bytes) => parse(&name, &bytes, rules),
         Err(finding) => (Outcome::Unusable, vec![finding]),
     })
 }

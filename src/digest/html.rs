@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use ammonia::UrlRelative;
-use pulldown_cmark::{CowStr, Event, Tag, TagEnd, html::push_html};
+use pulldown_cmark::{CowStr, Event, LinkType, Tag, TagEnd, html::push_html};
 use pulldown_cmark_escape::{escape_href, escape_html};
 use url::Url;
 
@@ -143,15 +143,14 @@ impl<'a> Body<'_, 'a> {
             at += 1;
             match event {
                 Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-                    let url = self.renderer.resolve(dest_url, span.start, self.findings);
+                    let is_mail = *link_type == LinkType::Email;
+                    let destination = if is_mail { format!("mailto:{dest_url}").into() } else { dest_url.clone() };
+                    let url = self.renderer.resolve(&destination, span.start, self.findings);
                     open_links.push(url.is_some());
                     if let Some(url) = url {
-                        let (link_type, title, id) = (*link_type, title.clone(), id.clone());
-                        // Mail autolinks would get a second `mailto:` from the renderer.
-                        let link_type = match link_type {
-                            pulldown_cmark::LinkType::Email => pulldown_cmark::LinkType::Autolink,
-                            other => other,
-                        };
+                        // The renderer would put a second `mailto:` before the address of a mail autolink.
+                        let link_type = if is_mail { LinkType::Autolink } else { *link_type };
+                        let (title, id) = (title.clone(), id.clone());
                         self.events.push(Event::Start(Tag::Link { link_type, dest_url: url.into(), title, id }));
                     }
                 }
@@ -243,13 +242,13 @@ impl<'a> Body<'_, 'a> {
     }
 }
 
-/// The position of the event that ends the element begun at `start`.
+/// The position of the event that ends the element begun at `start`; an event that begins nothing ends itself.
 pub fn end_of(events: &[Spanned<'_>], start: usize) -> usize {
     let mut depth = 0_usize;
     for (at, (event, _)) in events.iter().enumerate().skip(start) {
         match event {
             Event::Start(_) => depth += 1,
-            Event::End(_) => depth -= 1,
+            Event::End(_) => depth = depth.saturating_sub(1),
             _ => {}
         }
         if depth == 0 {

@@ -4,7 +4,7 @@ use atom_syndication::{
     Category, Content, Entry as AtomEntry, Feed as AtomFeed, FixedDateTime, Generator, Link, Person, Text,
 };
 
-use super::{Entry, Feed};
+use super::{Entry, Feed, references};
 
 /// The media type, with its charset.
 pub const MEDIA_TYPE: &str = "application/atom+xml; charset=utf-8";
@@ -27,7 +27,7 @@ pub fn render(feed: &Feed) -> Vec<u8> {
     };
     let mut bytes = Vec::with_capacity(feed.entries.len() * 1500);
     document.write_to(&mut bytes).expect("writing to memory cannot fail");
-    bytes
+    references::hexadecimal(bytes, &["title", "subtitle", "summary"])
 }
 
 fn entry(entry: &Entry, feed: &Feed) -> AtomEntry {

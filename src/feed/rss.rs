@@ -4,7 +4,8 @@ use rss::extension::atom::{AtomExtension, Link};
 use rss::extension::dublincore::DublinCoreExtension;
 use rss::{Category, Channel, Guid, Item};
 
-use super::{Entry, Feed};
+use super::{Entry, Feed, references};
+use crate::digest::html::escaped;
 
 /// The media type, with its charset.
 pub const MEDIA_TYPE: &str = "application/rss+xml; charset=utf-8";
@@ -25,7 +26,7 @@ pub fn render(feed: &Feed) -> Vec<u8> {
     };
     let mut document = Vec::with_capacity(feed.entries.len() * 1500);
     channel.write_to(&mut document).expect("writing to memory cannot fail");
-    document
+    references::hexadecimal(document, &["title", "description", "category", "dc:creator"])
 }
 
 fn own_link(feed: &Feed) -> Link {
@@ -36,13 +37,18 @@ fn own_link(feed: &Feed) -> Link {
 fn item(entry: &Entry, feed: &Feed) -> Item {
     let authors = if entry.authors.is_empty() { &feed.authors } else { &entry.authors };
     let creators = DublinCoreExtension { creators: authors.clone(), ..DublinCoreExtension::default() };
+    // Readers take a description for HTML, so that a plain `&` would be a broken entity.
+    let (description, content) = match entry.summary.as_str() {
+        "" => (entry.html.clone(), None),
+        summary => (escaped(summary), Some(entry.html.clone())),
+    };
     let section = entry.section.iter().map(|(_, title)| title);
     let categories = section.chain(&entry.tags).map(|name| Category { name: name.clone(), domain: None });
     Item {
         title: Some(entry.title.clone()),
         link: Some(entry.link().to_owned()),
-        description: Some(entry.summary.clone()).filter(|summary| !summary.is_empty()),
-        content: Some(entry.html.clone()),
+        description: Some(description),
+        content,
         guid: Some(Guid { value: entry.id.clone(), permalink: false }),
         pub_date: Some(entry.published.to_rfc2822()),
         categories: categories.collect(),
