@@ -204,6 +204,12 @@ struct Named<'n> {
     description: Option<&'n str>,
 }
 
+/// An item longer than this part of a feed's bytes is shown by its summary, so that it does not push all others out.
+const ITEM_SHARE: usize = 8;
+
+/// A digest longer than this part of a feed's bytes is shown by its contents.
+const DIGEST_SHARE: usize = 2;
+
 struct Gatherer<'o> {
     options: &'o Options,
     ids: &'o ledger::Options,
@@ -217,8 +223,12 @@ impl Gatherer<'_> {
 
     fn item(&self, settled: &Settled, section: &Section, item: &Item, identity: &Identity) -> Entry {
         let page = absolute(&self.options.base_url, &item_route(&settled.key, &identity.anchor));
+        let link = item.link.as_deref().unwrap_or(&page);
         let html = match item.html.as_str() {
-            "" => link_paragraph(item.link.as_deref().unwrap_or(&page), &item.title),
+            "" => link_paragraph(link, &item.title),
+            html if html.len() > self.options.max_bytes / ITEM_SHARE => {
+                format!("<p>{}</p>{}", escaped(&item.summary), link_paragraph(&page, &item.title))
+            }
             html => html.to_owned(),
         };
         let digest = &settled.digest;
@@ -251,7 +261,12 @@ impl Gatherer<'_> {
             story: None,
             published: identity.published,
             updated: identity.updated,
-            html: self.whole_html(settled),
+            html: match self.whole_html(settled) {
+                html if html.is_empty() || html.len() > self.options.max_bytes / DIGEST_SHARE => {
+                    format!("{}{}", contents(digest), link_paragraph(&page, &digest.title))
+                }
+                html => html,
+            },
             summary: digest.description.clone().unwrap_or_else(|| cut(&first_titles, 280)),
             section: None,
             tags: digest.tags.clone(),

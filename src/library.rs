@@ -93,7 +93,7 @@ impl Library {
             seen.insert(listed.path.clone());
             let known = self.files.get(&listed.path);
             let unchanged = known.is_some_and(|file| file.stamp == listed.stamp && !file.stamp.is_fresh());
-            if !unchanged && !busy.contains(&self.root.join(&listed.path)) {
+            if !unchanged && !busy.contains(&listed.file) {
                 self.read(listed, &mut changes);
             }
         }
@@ -113,9 +113,9 @@ impl Library {
     }
 
     fn read(&mut self, listed: Listed, changes: &mut Changes) {
-        let Listed { path, mut stamp } = listed;
+        let Listed { path, file, mut stamp } = listed;
         stamp.note_reading();
-        let (outcome, findings) = match self.bytes(&path) {
+        let (outcome, findings) = match bytes_of(&file, &path, &self.options) {
             Ok(bytes) => parse(&path, &bytes, &self.rules),
             Err(finding) => (Outcome::Unusable, vec![finding]),
         };
@@ -134,25 +134,6 @@ impl Library {
         }
         changes.new_findings.extend(findings.iter().filter(|finding| !old_findings.contains(finding)).cloned());
         self.files.insert(path, File { stamp, digest, findings });
-    }
-
-    fn bytes(&self, path: &str) -> Result<Vec<u8>, Finding> {
-        let max = self.options.max_file_bytes;
-        let read = || -> anyhow::Result<Vec<u8>> {
-            let mut bytes = Vec::new();
-            std::fs::File::open(self.root.join(path))?.take(max + 1).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        let bytes = read().map_err(|error| {
-            let remedy = "give the service the right to read it";
-            Finding::new(path, Place::START, Code::Unreadable, format!("cannot be read: {error}"), remedy)
-        })?;
-        if bytes.len() as u64 > max {
-            let message = format!("larger than {max} bytes, so not read");
-            let remedy = "split it, or raise content.max_file_bytes";
-            return Err(Finding::new(path, Place::START, Code::FileTooLarge, message, remedy));
-        }
-        Ok(bytes)
     }
 
     /// The digests with names that are unique: of several files with one date and language, the plainest path has the
@@ -209,6 +190,25 @@ fn other_key(key: &str, digest: &Digest, taken: &mut HashSet<String>) -> String 
     wishes.find(|wish| taken.insert(wish.clone())).unwrap_or(wish)
 }
 
+fn bytes_of(file: &Path, path: &str, options: &Options) -> Result<Vec<u8>, Finding> {
+    let max = options.max_file_bytes;
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        std::fs::File::open(file)?.take(max + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|error| {
+        let remedy = "give the service the right to read it";
+        Finding::new(path, Place::START, Code::Unreadable, format!("cannot be read: {error}"), remedy)
+    })?;
+    if bytes.len() as u64 > max {
+        let message = format!("larger than {max} bytes, so not read");
+        let remedy = "split it, or raise content.max_file_bytes";
+        return Err(Finding::new(path, Place::START, Code::FileTooLarge, message, remedy));
+    }
+    Ok(bytes)
+}
+
 /// Reads one file as if it were alone in its folder.
 ///
 /// # Errors
@@ -217,8 +217,7 @@ pub fn read_file(path: &Path, options: &Options, rules: &Rules) -> anyhow::Resul
     let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     anyhow::ensure!(metadata.is_file(), "{} is no file", path.display());
     let name = path.to_string_lossy().replace('\\', "/");
-    let folder = Library::new(Path::new(""), options.clone(), rules.clone());
-    Ok(match folder.bytes(&name) {
+    Ok(match bytes_of(path, &name, options) {
         Ok(bytes) => parse(&name, &bytes, rules),
         Err(finding) => (Outcome::Unusable, vec![finding]),
     })

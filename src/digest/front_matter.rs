@@ -159,13 +159,18 @@ fn reason(error: &serde_yaml::Error) -> String {
     text.split(" at line ").next().unwrap_or(&text).to_owned()
 }
 
-/// Quotes each `key: value` line that is no YAML by itself, and tries again.
+/// Keys whose values are no text: quoting them would change what they say.
+const NO_TEXT: [&str; 6] = ["authors", "tags", "keywords", "categories", "draft", "date"];
+
+/// Quotes each `key: text` line that is no YAML by itself, and tries again.
 fn repair(source: &Source, block: Range<usize>) -> Option<(Mapping, Vec<Finding>)> {
     let mut yaml = String::with_capacity(block.len() + 16);
     let mut findings = Vec::new();
     for range in source.lines().filter(|line| block.contains(&line.start)) {
         let line = &source.text[range.clone()];
         let quoted = key_of(line)
+            .filter(|key| !NO_TEXT.contains(&key.to_ascii_lowercase().as_str()))
+            .filter(|key| is_closed(line[key.len() + 1..].trim()))
             .filter(|_| serde_yaml::from_str::<Mapping>(line).is_err())
             .map(|key| format!("{key}: '{}'", line[key.len() + 1..].trim().replace('\'', "''")));
         if let Some(quoted) = &quoted {
@@ -184,6 +189,17 @@ fn repair(source: &Source, block: Range<usize>) -> Option<(Mapping, Vec<Finding>
         return None;
     }
     serde_yaml::from_str(&yaml).ok().map(|mapping| (mapping, findings))
+}
+
+/// Whether a value closes what it opens: `[CVPR] best paper` is text, `[CVPR` is half of a list.
+fn is_closed(value: &str) -> bool {
+    let count = |mark: char| value.matches(mark).count();
+    match value.chars().next() {
+        Some('[') => count('[') == count(']'),
+        Some('{') => count('{') == count('}'),
+        Some(quote @ ('"' | '\'')) => count(quote) % 2 == 0,
+        _ => true,
+    }
 }
 
 struct Fields<'a> {

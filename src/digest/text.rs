@@ -26,12 +26,12 @@ pub fn xml_safe(text: String) -> String {
 /// The text on one line: runs of white space become one space, none at the ends; no characters without width.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
+    let invisible = |c: &char| matches!(c, '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}') || !is_xml_char(*c);
+    for word in text.split_whitespace().filter(|word| !word.chars().all(|c| invisible(&c))) {
         if !line.is_empty() {
             line.push(' ');
         }
-        let invisible = |c: char| matches!(c, '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}') || !is_xml_char(c);
-        line.extend(word.chars().filter(|c| !invisible(*c)));
+        line.extend(word.chars().filter(|c| !invisible(c)));
     }
     line
 }

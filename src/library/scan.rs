@@ -66,6 +66,8 @@ impl Stamp {
 pub(super) struct Listed {
     /// Relative to the folder, with `/`.
     pub(super) path: String,
+    /// The file as the system names it.
+    pub(super) file: PathBuf,
     pub(super) stamp: Stamp,
 }
 
@@ -120,7 +122,7 @@ fn candidate(entry: &DirEntry, root: &Path, options: &Options, listing: &mut Lis
         return None;
     }
     match entry.metadata() {
-        Ok(metadata) => Some((entry.path_is_symlink(), Listed { path, stamp: Stamp::new(&metadata) })),
+        Ok(metadata) => Some((entry.path_is_symlink(), Listed { path, file: entry.path().to_owned(), stamp: Stamp::new(&metadata) })),
         Err(error) => {
             listing.complain(&error, root, options);
             None

@@ -1,2 +1,13 @@
-#[test]
-fn a(){}
+//! The suite: what feedmill does, through its front doors. One binary, so that it links once.
+
+mod bad_input;
+mod command_line;
+mod config;
+mod digests;
+mod feeds;
+mod floors;
+mod harness;
+mod http;
+mod properties;
+mod sites;
+mod watching;

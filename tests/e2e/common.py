@@ -1,0 +1,203 @@
+"""What the end-to-end checks share: a workspace, the daemon, waiting, asking over HTTP, and failing loudly."""
+
+import contextlib
+import http.client
+import importlib
+import json
+import os
+import pathlib
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+SAMPLE = REPOSITORY / "examples" / "content"
+
+# The checks talk to this machine only; what is taken from a package registry gets the environment as it was.
+OUTSIDE = dict(os.environ)
+INSIDE = {name: value for name, value in OUTSIDE.items() if not name.lower().endswith("_proxy") and not name.startswith("FEEDMILL")}
+os.environ.clear()
+os.environ.update(INSIDE)
+
+
+class Failure(Exception):
+    """A check that did not hold."""
+
+
+def check(condition, what, expected, seen):
+    """Fails with what was expected and what was seen."""
+    if not condition:
+        raise Failure(f"{what}\n  expected: {expected}\n  seen:     {seen}")
+
+
+def same(what, seen, expected):
+    """Fails unless both are equal; of two lists, tells where they part."""
+    if seen == expected:
+        return
+    if isinstance(seen, (set, frozenset)):
+        lines = [f"  missing: {sorted(expected - seen, key=str)}", f"  not expected: {sorted(seen - expected, key=str)}"]
+        raise Failure("\n".join([what, *lines]))
+    if not (isinstance(seen, list) and isinstance(expected, list)):
+        check(False, what, repr(expected), repr(seen))
+    lines = [what, f"  expected {len(expected)} entries, seen {len(seen)}"]
+    at = next((at for at, pair in enumerate(zip(seen, expected)) if pair[0] != pair[1]), min(len(seen), len(expected)))
+    for name, entries in (("expected", expected), ("seen", seen)):
+        lines += [f"  {name} from entry {at} on:", *(f"    {entry!r}" for entry in entries[at:at + 4])]
+    raise Failure("\n".join(lines))
+
+
+def until(what, ask, seconds=20):
+    """Asks until the answer is true, and gives it; fails with the last answer after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise Failure(f"{what}: not within {seconds} seconds; the last answer was {answer!r}")
+        time.sleep(0.02)
+
+
+def tool(name):
+    """The path of a program that must be there: a check that cannot run has failed."""
+    path = shutil.which(name)
+    check(path, f"the program {name}", "installed", "not found in PATH")
+    return path
+
+
+def module(name):
+    """A Python module that must be there."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise Failure(f"the Python module {name} must be installed: {error}") from error
+
+
+def run(command, accepted=(0,), **options):
+    """Runs a program to its end and gives what it printed."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "timeout": 50} | options
+    done = subprocess.run([str(part) for part in command], **options)
+    if done.returncode not in accepted:
+        told = b"\n".join(part for part in (done.stdout, done.stderr) if part).decode(errors="replace")
+        raise Failure(f"{' '.join(map(str, command))}\n  exit code {done.returncode}, expected {accepted}\n{told[-3000:]}")
+    return done
+
+
+@contextlib.contextmanager
+def workspace():
+    """A temporary folder that does not outlive the check."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="feedmill-e2e-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def binary(folder):
+    """A copy of the program that FEEDMILL names, so that a build under way does not change it in the middle of a check."""
+    named = OUTSIDE.get("FEEDMILL")
+    check(named, "the environment variable FEEDMILL", "the path of the program to check", "not set")
+    copy = folder / "feedmill"
+
+    def runs():
+        try:
+            shutil.copy(named, copy)
+            return subprocess.run([copy, "--version"], stdout=subprocess.DEVNULL).returncode == 0
+        except OSError:
+            return False
+
+    if not copy.exists():
+        until(f"{named} runs", runs, seconds=10)
+    return copy
+
+
+def show(feedmill, path):
+    """The digests of a folder as `feedmill show` understands them, newest first, editions of a date by key."""
+    lines = run([feedmill, "show", path, "--format", "json"]).stdout.splitlines()
+    digests = sorted((json.loads(line) for line in lines), key=lambda digest: digest["key"])
+    return sorted(digests, key=lambda digest: digest["date"], reverse=True)
+
+
+def items(digest, section=None):
+    """The items of a digest in document order, of one section if it is named."""
+    sections = (part for part in digest["sections"] if section in (None, part["slug"]))
+    return [item for part in sections for item in part["items"]]
+
+
+class Daemon:
+    """`feedmill serve` on a free port of this machine, stopped at the end of the block."""
+
+    def __init__(self, feedmill, content, *arguments, **environment):
+        self.command = [str(part) for part in (feedmill, "serve", content, "--listen", "127.0.0.1:0", *arguments)]
+        self.environment = os.environ | environment
+
+    def __enter__(self):
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=self.log, env=self.environment)
+        ready, _, _ = select.select([self.process.stdout], [], [], 20)
+        line = self.process.stdout.readline().decode().strip() if ready else "nothing within 20 seconds"
+        self.url = line.removeprefix("listening on ")
+        if self.url == line or not self.url.startswith("http://127.0.0.1:"):
+            self.stop()
+            raise Failure(f"the daemon's first line\n  expected: listening on http://127.0.0.1:…/\n  seen:     {line!r}\n{self.told()}")
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stop()
+        with self.log:
+            if kind:
+                print(self.told(), file=sys.stderr)
+            else:
+                same("the daemon's exit code after SIGTERM", self.process.returncode, 0)
+
+    def stop(self):
+        """Ends the process if it still runs."""
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+    def told(self):
+        """The end of the daemon's log."""
+        self.log.seek(0)
+        return "the daemon's log ends:\n" + self.log.read().decode(errors="replace")[-3000:]
+
+    def address(self, route):
+        """The address at which a route is asked for."""
+        return urllib.parse.urljoin(self.url, route)
+
+    def get(self, route, **headers):
+        """Status, headers and body of one request; `if_none_match=…` becomes `If-None-Match: …`."""
+        parts = urllib.parse.urlsplit(self.address(route))
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
+        try:
+            path = urllib.parse.urlunsplit(("", "", parts.path, parts.query, ""))
+            connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+        finally:
+            connection.close()
+
+    def json(self, route):
+        """A JSON document that must be there."""
+        status, _, body = self.get(route)
+        same(f"the status of {route}", status, 200)
+        return json.loads(body)
+
+
+def main(check_everything):
+    """Runs a script's check; its outcome is the last line and the exit code."""
+    begun, name = time.monotonic(), pathlib.Path(sys.argv[0]).name
+    try:
+        check_everything()
+    except Failure as failure:
+        print(f"FAILED {name}: {failure}", file=sys.stderr)
+        sys.exit(1)
+    print(f"ok {name} ({time.monotonic() - begun:.1f} s)")

@@ -1,0 +1,176 @@
+//! Bad input, each with its message, and everything else served.
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use crate::harness::{Folder, digest, feedmill, fields, titles};
+
+fn good() -> Folder {
+    Folder::with([("2025-05-21.md", digest("2025-05-21", &[("News", &["good"])]).as_str())])
+}
+
+/// What `check` says of a folder, and its exit code. Whatever it says, the good digest must be served.
+fn check(folder: &Folder) -> (String, i32) {
+    assert!(titles(&folder.site(), "/").contains(&"good".to_owned()));
+    let run = feedmill(&["check", folder.path().to_str().unwrap()]);
+    (String::from_utf8(run.stdout).unwrap().replace(&format!("{}/", folder.path().display()), ""), run.status.code().unwrap())
+}
+
+fn expect(folder: &Folder, code: i32, line: &str) {
+    let (said, exit) = check(folder);
+    assert!(said.lines().any(|said| said.starts_with(line)), "expected {line:?} in\n{said}");
+    assert!(said.contains("help: "));
+    assert_eq!(exit, code, "{said}");
+}
+
+#[test]
+fn a_clean_folder_says_nothing() {
+    assert_eq!(check(&good()), (String::new(), 0));
+}
+
+#[test]
+fn invalid_yaml() {
+    let folder = good();
+    folder.write("2025-05-22.md", "---\ntitle: x\ntags: [a\n---\n# x\n");
+    expect(&folder, 1, "2025-05-22.md:4:1: error: the front matter is not valid YAML");
+}
+
+#[test]
+fn a_title_that_is_not_yaml_costs_nothing() {
+    let folder = good();
+    folder.write("2025-05-22.md", digest("2025-05-22", &[("News", &["x"])]).replace("Digest of", "GPT: of"));
+    expect(&folder, 0, "2025-05-22.md:3:8: warning: this value needs quotes to be YAML");
+    assert_eq!(titles(&folder.site(), "/digests/")[0], "GPT: of 2025-05-22");
+}
+
+#[test]
+fn no_date() {
+    let folder = good();
+    folder.write("notes.md", "# Notes\n");
+    folder.write("README.md", "# What this is\n");
+    expect(&folder, 0, "notes.md:1:1: warning: no date, so not a digest");
+    expect(&folder, 0, "README.md:1:1: note: no date, so not a digest");
+}
+
+#[test]
+fn two_files_of_one_date_are_both_served() {
+    let folder = good();
+    folder.write("2025-05-21-again.md", digest("2025-05-21", &[("News", &["again"])]));
+    expect(&folder, 0, "2025-05-21-again.md:1:1: warning: `2025-05-21.md` has the same date");
+    let site = folder.site();
+    assert!(site.pages.contains_key("/digests/2025-05-21-again/"));
+    assert_eq!(titles(&site, "/"), ["good", "again"]);
+    let published = fields(&site, "/", "date_published");
+    assert!(published[0] > published[1]);
+}
+
+#[test]
+fn two_languages_of_one_date_are_no_mistake() {
+    let folder = good();
+    folder.write("en/2025-05-21.md", digest("2025-05-21", &[("News", &["english"])]));
+    assert_eq!(check(&folder), (String::new(), 0));
+}
+
+#[test]
+fn an_empty_file() {
+    let folder = good();
+    folder.write("2025-05-22.md", "");
+    expect(&folder, 1, "2025-05-22.md:1:1: error: the file is empty");
+}
+
+#[test]
+fn a_file_of_50_mb() {
+    let folder = good();
+    folder.write("2025-05-22.md", vec![b'a'; 50_000_000]);
+    expect(&folder, 1, "2025-05-22.md:1:1: error: larger than 4194304 bytes, so not read");
+}
+
+#[test]
+fn invalid_utf8() {
+    let folder = good();
+    let text = digest("2025-05-22", &[("News", &["caf\u{e9}"])]).replace("### caf\u{e9}", "### caf\u{0}");
+    folder.write("2025-05-22.md", text.as_bytes().iter().map(|b| if *b == 0 { 0xE9 } else { *b }).collect::<Vec<_>>());
+    expect(&folder, 0, "2025-05-22.md:10:8: warning: a byte here is not UTF-8");
+    assert_eq!(titles(&folder.site(), "/")[0], "caf\u{FFFD}");
+}
+
+#[test]
+fn a_backspace_in_a_title() {
+    let folder = good();
+    folder.write("2025-05-22.md", digest("2025-05-22", &[("News", &["ba\u{8}ck"])]));
+    expect(&folder, 0, "2025-05-22.md:10:7: warning: the character U+0008 is forbidden in XML");
+    assert_eq!(titles(&folder.site(), "/")[0], "back");
+}
+
+#[test]
+fn a_folder_with_the_name_of_a_file() {
+    let folder = good();
+    folder.write("x.md/2025-05-22.md", digest("2025-05-22", &[("News", &["inside"])]));
+    expect(&folder, 0, "x.md:1:1: warning: a folder with the name of a file");
+    assert_eq!(titles(&folder.site(), "/"), ["inside", "good"]);
+}
+
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let folder = good();
+    assert!(std::process::Command::new("mkfifo").arg(folder.file("2025-05-22.md")).status().unwrap().success());
+    expect(&folder, 0, "2025-05-22.md:1:1: warning: not a file");
+}
+
+#[test]
+fn a_link_that_leads_nowhere() {
+    let folder = good();
+    std::os::unix::fs::symlink("nowhere.md", folder.file("2025-05-22.md")).unwrap();
+    expect(&folder, 1, "2025-05-22.md:1:1: error: cannot be read: No such file or directory");
+}
+
+#[test]
+fn a_file_that_may_not_be_read() {
+    let folder = good();
+    folder.write("2025-05-22.md", digest("2025-05-22", &[("News", &["x"])]));
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o000);
+    std::fs::set_permissions(folder.file("2025-05-22.md"), mode).unwrap();
+    if std::fs::File::open(folder.file("2025-05-22.md")).is_ok() {
+        // The superuser may read everything: then the file is simply served.
+        assert_eq!(titles(&folder.site(), "/"), ["x", "good"]);
+    } else {
+        expect(&folder, 1, "2025-05-22.md:1:1: error: cannot be read: Permission denied");
+    }
+}
+
+#[test]
+fn a_loop_of_links() {
+    let folder = good();
+    std::fs::create_dir(folder.file("sub")).unwrap();
+    std::os::unix::fs::symlink("..", folder.file("sub/loop")).unwrap();
+    std::os::unix::fs::symlink("self.md", folder.file("self.md")).unwrap();
+    expect(&folder, 1, "sub/loop:1:1: warning: a link that leads back to");
+    expect(&folder, 1, "self.md:1:1: error: cannot be read: Too many levels of symbolic links");
+}
+
+#[test]
+fn one_file_under_two_names_is_one_digest() {
+    let folder = good();
+    std::os::unix::fs::symlink("2025-05-21.md", folder.file("1-latest.md")).unwrap();
+    expect(&folder, 0, "1-latest.md:1:1: note: the same file under another name");
+    assert_eq!(titles(&folder.site(), "/"), ["good"]);
+}
+
+#[test]
+fn a_name_that_is_not_utf8() {
+    let folder = good();
+    let name = std::ffi::OsStr::from_bytes(b"2025-05-22-\xFF.md");
+    std::fs::write(folder.path().join(name), digest("2025-05-22", &[("News", &["odd"])])).unwrap();
+    assert_eq!(titles(&folder.site(), "/"), ["odd", "good"]);
+}
+
+#[test]
+fn deep_nesting_and_raw_html_cost_no_time() {
+    let folder = good();
+    for (day, text) in [(22, ">".repeat(50_000)), (23, "<div>".repeat(50_000)), (24, "* ".repeat(50_000)), (25, "[".repeat(100_000))] {
+        folder.write(&format!("2025-05-{day}.md"), format!("# T\n\n## S\n\n### a\n\n{text} x\n"));
+    }
+    let begun = std::time::Instant::now();
+    let (said, _) = check(&folder);
+    assert!(said.contains("2025-05-22.md:7:"), "{said}");
+    assert!(begun.elapsed().as_secs() < 30, "hangs");
+}

@@ -1,0 +1,99 @@
+//! The configuration: the example parses to the defaults, mistakes are told with their place and the way out.
+
+use feedmill::config::{self, Config, Overrides};
+
+use crate::harness::Folder;
+
+fn load(yaml: &str, environment: &[(&str, &str)]) -> anyhow::Result<config::Options> {
+    let folder = Folder::with([("feedmill.yaml", yaml)]);
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    config::load(Some(&folder.file("feedmill.yaml")), environment, &Overrides::default())
+}
+
+fn error(yaml: &str) -> String {
+    let error = load(yaml, &[]).expect_err(yaml);
+    let text = format!("{error:#}");
+    text.split_once("feedmill.yaml:").map_or(text.clone(), |(_, rest)| rest.trim().to_owned())
+}
+
+#[test]
+fn the_example_is_the_defaults_and_names_every_key() {
+    let text = include_str!("../../config/feedmill.yaml");
+    let example = config::parse(text).unwrap();
+    assert_eq!(example, Config::default());
+    let known = serde_yaml::to_value(&example).unwrap();
+    let written: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
+    for (section, keys) in known.as_mapping().unwrap() {
+        for key in keys.as_mapping().unwrap().keys() {
+            assert!(written[section].get(key).is_some(), "{section:?} {key:?} is missing in config/feedmill.yaml");
+        }
+    }
+}
+
+#[test]
+fn an_empty_file_is_the_defaults() {
+    for text in ["", "# nothing\n", "site: {}\n"] {
+        assert_eq!(config::parse(text).unwrap(), Config::default());
+    }
+}
+
+#[test]
+fn mistakes_are_told_with_line_and_remedy() {
+    for (yaml, expected) in [
+        ("site:\n  titel: x\n", "2:3: unknown key \"titel\" in site; did you mean \"title\"?"),
+        ("sitee: {}\n", "1:1: unknown key \"sitee\"; did you mean \"site\"?"),
+        ("feeds: {qqq: 1}\n", "1:9: unknown key \"qqq\" in feeds; known are days, digests, max_bytes"),
+        ("feeds: {days: many}\n", "1:15: feeds.days: invalid type: string \"many\", expected u32"),
+        ("site: {\n", "2:1: did not find expected node content"),
+        ("time: {timezone: Asia/Shanghia}\n", "time.timezone: there is no zone `Asia/Shanghia`; did you mean `Asia/Shanghai`?"),
+        ("time: {publish_at: noon}\n", "time.publish_at: write `noon` as 08:00"),
+        ("site: {base_url: example.org}\n", "site.base_url: `example.org` is no address"),
+        ("site: {title: ' '}\n", "site.title: a publication needs a title"),
+        ("sections: {unknown: ignore}\n", "sections.unknown: `ignore` is neither `own` nor a slug and a title"),
+        ("sections: {known: [{slug: 新闻}]}\n", "sections: the slug `新闻` of a section is not lower case ASCII; try `xin-wen`"),
+        ("sections: {known: [{slug: digests}]}\n", "sections: the slug `digests` of a section is the name of a route"),
+        ("sections: {known: [{slug: a}, {slug: a}]}\n", "sections: two sections have the slug `a`"),
+        ("ids: {authority: 'a b'}\n", "ids.authority: `a b` is neither a domain nor a mail address"),
+        ("server: {header_seconds: 20}\n", "server.drain_seconds: more than header_seconds"),
+        ("server: {listen: nowhere}\n", "server.listen: invalid socket address syntax"),
+        ("content: {ignore: ['a[']}\n", "content.ignore: `a[`"),
+    ] {
+        let told = error(yaml);
+        assert!(told.contains(expected), "{yaml}: {told}");
+    }
+}
+
+#[test]
+fn environment_goes_before_the_file_and_the_command_line_before_both() {
+    let environment = [
+        ("FEEDMILL_SITE_TITLE", "2025"),
+        ("FEEDMILL_FEEDS_DAYS", "3"),
+        ("FEEDMILL_SITE_AUTHORS", "[One, Two]"),
+        ("FEEDMILL_SITE_BASE_URL", "https://env.example.org"),
+        ("FEEDMILL_TIME_PUBLISH_AT", "09:30"),
+        ("FEEDMILL_SERVICE_HOST", "10.0.0.1"),
+    ];
+    let options = load("site: {title: File, description: Kept}\n", &environment).unwrap();
+    let feeds = options.site.feeds;
+    assert_eq!((feeds.title.as_str(), feeds.description.as_str(), feeds.days), ("2025", "Kept", 3));
+    assert_eq!(feeds.authors, ["One", "Two"]);
+    assert_eq!(feeds.base_url, "https://env.example.org/");
+    let overrides = Overrides { base_url: Some("https://cli.example.org".into()), ..Overrides::default() };
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let options = config::load(None, environment, &overrides).unwrap();
+    assert_eq!(options.site.feeds.base_url, "https://cli.example.org/");
+}
+
+#[test]
+fn a_wrong_environment_variable_is_named() {
+    let error = load("", &[("FEEDMILL_FEEDS_DAYS", "many")]).unwrap_err();
+    assert!(format!("{error:#}").starts_with("the environment variable FEEDMILL_FEEDS_DAYS: "), "{error:#}");
+}
+
+#[test]
+fn folders_are_relative_to_the_file() {
+    let folder = Folder::with([("etc/feedmill.yaml", "content: {folder: ../digests}\nstate: {folder: state}\n")]);
+    let options = config::load(Some(&folder.file("etc/feedmill.yaml")), [], &Overrides::default()).unwrap();
+    assert_eq!(options.content.unwrap(), folder.file("etc/../digests"));
+    assert_eq!(options.state.unwrap(), folder.file("etc/state"));
+}

@@ -1,0 +1,252 @@
+//! Text to digest: front matter, dates, sections, items.
+
+use expect_test::{Expect, expect};
+use feedmill::digest::{self, Digest, Outcome, Rules, SectionRule, Unknown};
+use feedmill::finding::{Code, Finding};
+
+fn parse_as(path: &str, text: &str, rules: &Rules) -> (Digest, Vec<Finding>) {
+    match digest::parse(path, text.as_bytes(), rules) {
+        (Outcome::Digest(digest), findings) => (*digest, findings),
+        (other, findings) => panic!("no digest but {other:?}: {findings:?}"),
+    }
+}
+
+fn parse(text: &str) -> (Digest, Vec<Finding>) {
+    parse_as("2025-05-22.md", text, &Rules::default())
+}
+
+/// One line per section and item: enough to see what was understood.
+fn sketch(digest: &Digest) -> String {
+    let mut text = String::new();
+    for section in &digest.sections {
+        text.push_str(&format!("{} ({})\n", section.title, section.slug));
+        for item in &section.items {
+            let link = item.link.as_deref().unwrap_or("-");
+            text.push_str(&format!("  {}: {} <{link}> {}\n", item.line, item.title, item.html.replace('\n', "⏎")));
+        }
+    }
+    text
+}
+
+fn check(text: &str, expected: Expect) {
+    expected.assert_eq(&sketch(&parse(text).0));
+}
+
+#[test]
+fn the_seed_s_form() {
+    check(
+        "---\ndate: 2025-05-22\ntitle: 日报：一; 二\n---\n\n> 看见未来。\n\n# 2025-05-22 资讯日报\n\n## 新闻资讯\n\n### 旧水塔，变成图书馆\n\n某城：水塔改建。[>阅读原文](https://example.com/s?a=1&chksm=2#rd)\n\n### 第二\n文字。[>阅读原文](https://example.com/2)\n\n## 算法论文\n\n### 排序\n\n一篇。[>阅读原文](https://example.com/3)\n\n\n<p style=\"text-align: center;\">\n  <img src=\"https://example.com/x.png\" style=\"max-width: 8px\" />\n</p>\n        ",
+        expect![[r#"
+            新闻资讯 (xin-wen-zi-xun)
+              12: 旧水塔，变成图书馆 <https://example.com/s?a=1&chksm=2#rd> <p>某城：水塔改建。</p>
+              16: 第二 <https://example.com/2> <p>文字。</p>
+            算法论文 (suan-fa-lun-wen)
+              21: 排序 <https://example.com/3> <p>一篇。</p>
+        "#]],
+    );
+}
+
+#[test]
+fn an_empty_day_is_a_digest_without_items() {
+    let (digest, findings) = parse_as(
+        "2025-08-18.md",
+        "---\ndate: 2025-08-18\ntitle: AI日报：\n---\n\n# 2025-08-17 12:00 - 2025-08-18 12:00 资讯日报\n\n该时间段内还没有新文章发布。",
+        &Rules::default(),
+    );
+    assert_eq!((digest.len(), findings), (0, vec![]));
+    assert_eq!(digest.title, "AI日报：");
+}
+
+#[test]
+fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
+    let text = "---\ndate: 2025-05-22\ntitle: T\n---\n\n# H\n\n## S\n\n### a\n\nb [Link](https://example.org/)\n";
+    let windows = format!("\u{FEFF}{}", text.replace('\n', "\r\n"));
+    assert_eq!(parse(text), parse(&windows));
+}
+
+#[test]
+fn an_item_may_hold_lists_tables_images_and_deeper_headings() {
+    check(
+        "# T\n\n## S\n\n### a\n\ntext\n\n- one\n- two\n\n#### more\n\n![i](https://example.org/i.png)\n\n[Read more](https://example.org/a)\n\n### b\n\nx\n",
+        expect![[r#"
+            S (s)
+              5: a <https://example.org/a> <p>text</p>⏎<ul>⏎<li>one</li>⏎<li>two</li>⏎</ul>⏎<h4>more</h4>⏎<p><img src="https://example.org/i.png" alt="i" loading="lazy" referrerpolicy="no-referrer"></p>
+              18: b <-> <p>x</p>
+        "#]],
+    );
+}
+
+#[test]
+fn a_heading_that_is_a_link_leads_to_its_story() {
+    check(
+        "# T\n\n## S\n\n### [#12: Add](https://example.org/12)\n\nprose with [another](https://example.org/x)\n",
+        expect![[r##"
+            S (s)
+              5: #12: Add <https://example.org/12> <p>prose with <a href="https://example.org/x">another</a></p>
+        "##]],
+    );
+}
+
+#[test]
+fn the_entries_of_a_list_are_items() {
+    check(
+        "# T\n\n## S\n\n* [one](https://example.org/1)\n* [two](https://example.org/2) and more\n* **three**: text [source](https://example.org/3)\n* four is a sentence. Here is another.\n",
+        expect![[r#"
+            S (s)
+              5: one <https://example.org/1> 
+              6: two <https://example.org/2> <p><a href="https://example.org/2">two</a> and more</p>
+              7: three <https://example.org/3> <p>text</p>
+              8: four is a sentence. <-> <p>four is a sentence. Here is another.</p>
+        "#]],
+    );
+}
+
+#[test]
+fn a_list_without_any_section_stands_alone() {
+    let (digest, _) = parse("# 2025-05-22\n\n共 2 条\n\n1. [一](https://example.org/1)\n2. [二](https://example.org/2)\n");
+    assert_eq!(sketch(&digest), " ()\n  5: 一 <https://example.org/1> \n  6: 二 <https://example.org/2> \n");
+}
+
+#[test]
+fn numbering_ids_and_stray_asterisks_leave_the_title() {
+    let (digest, _) = parse("# T\n\n## S\n\n### 1. **A** {#my-id}\n\nx\n\n### 2、B**\n\ny\n\n### 3.5 billion\n\nz\n");
+    let titles: Vec<&str> = digest.items().map(|(_, item)| item.title.as_str()).collect();
+    assert_eq!(titles, ["A", "B", "3.5 billion"]);
+    assert_eq!(digest.sections[0].items[0].id.as_deref(), Some("my-id"));
+}
+
+#[test]
+fn a_thematic_break_and_a_closing_link_end_the_last_item() {
+    check(
+        "# T\n\n## S\n\n### a\n\ntext [Link](https://example.org/a)\n\n---\n\nsponsor\n\n### b\n\ntext [Link](https://example.org/b)\n\n[Our home](https://example.org/)\n",
+        expect![[r#"
+            S (s)
+              5: a <https://example.org/a> <p>text</p>
+              13: b <https://example.org/b> <p>text</p>
+        "#]],
+    );
+}
+
+#[test]
+fn headings_in_code_and_comments_are_none() {
+    check(
+        "# T\n\n## S\n\n### a\n\n```\n## no\n```\n\n<!--\n## no\n-->\n\n### b\n\nx\n",
+        expect![[r#"
+            S (s)
+              5: a <-> <pre><code>## no⏎</code></pre>
+              15: b <-> <p>x</p>
+        "#]],
+    );
+}
+
+#[test]
+fn the_same_heading_twice_is_one_section() {
+    let (digest, _) = parse("# T\n\n## News\n\n### a\n\nx\n\n## Papers\n\n### b\n\nx\n\n## 📰 NEWS (3)\n\n### c\n\nx\n");
+    let sections: Vec<(&str, usize)> = digest.sections.iter().map(|s| (s.slug.as_str(), s.items.len())).collect();
+    assert_eq!(sections, [("news", 2), ("papers", 1)]);
+}
+
+#[test]
+fn different_headings_never_share_a_slug() {
+    let (digest, _) = parse("# T\n\n## 公式\n\n### a\n\nx\n\n## 公事\n\n### b\n\nx\n\n## 🚀\n\n### c\n\nx\n\n## —\n\n### d\n\nx\n");
+    let mut slugs: Vec<&str> = digest.sections.iter().map(|section| section.slug.as_str()).collect();
+    assert_eq!(slugs.len(), 4);
+    assert!(slugs.iter().all(|slug| !slug.is_empty() && slug.is_ascii()));
+    slugs.sort_unstable();
+    slugs.dedup();
+    assert_eq!(slugs.len(), 4);
+}
+
+#[test]
+fn configured_sections_take_their_headings_and_the_rest_goes_where_it_is_told() {
+    let news = SectionRule {
+        slug: "news".into(),
+        title: Some("新闻".into()),
+        headings: vec!["新闻资讯".into(), "News".into()],
+        ..SectionRule::default()
+    };
+    let rest = Unknown::Rest { slug: "misc".into(), title: "Misc".into() };
+    let rules = Rules { sections: vec![news], unknown: rest, ..Rules::default() };
+    let text = "# T\n\n## 🗞 新闻资讯（2）\n\n### a\n\nx\n\n## Jobs\n\n### b\n\nx\n\n## Events\n\n### c\n\nx\n";
+    let (digest, findings) = parse_as("2025-05-22.md", text, &rules);
+    let sections: Vec<_> = digest.sections.iter().map(|s| (s.slug.as_str(), s.title.as_str(), s.items.len())).collect();
+    assert_eq!(sections, [("news", "新闻", 1), ("misc", "Misc", 2)]);
+    assert_eq!(findings.iter().filter(|finding| finding.code == Code::SectionUnknown).count(), 2);
+}
+
+#[test]
+fn an_empty_section_is_told() {
+    let (digest, findings) = parse("# T\n\n## A\n\n### a\n\nx [Link](https://example.org/)\n\n## B\n\n## C\n\n### c\n\nx [Link](https://example.org/c)\n");
+    assert_eq!(digest.sections.len(), 3);
+    assert_eq!((findings[0].code, findings[0].line), (Code::SectionEmpty, 9));
+    assert_eq!(findings.len(), 1);
+}
+
+#[test]
+fn dates_come_from_front_matter_then_path_then_heading() {
+    for (path, text, expected) in [
+        ("a.md", "---\ndate: 2025-05-22\n---\n# 2025-05-23\n", "2025-05-22"),
+        ("2025-05-21.md", "---\ntitle: x\n---\n", "2025-05-21"),
+        ("20250521.md", "text", "2025-05-21"),
+        ("2025/05/21/x.md", "text", "2025-05-21"),
+        ("x.md", "# 2025年5月21日 日报\n", "2025-05-21"),
+        ("2025-05-21.md", "# 2020-01-01\n", "2025-05-21"),
+    ] {
+        assert_eq!(parse_as(path, text, &Rules::default()).0.date.to_string(), expected, "{path} {text}");
+    }
+}
+
+#[test]
+fn dates_more_than_a_day_apart_are_told() {
+    let (_, findings) = parse("---\ndate: 2025-05-25\n---\n# 2025-05-24\n");
+    assert_eq!(findings.iter().map(|f| f.code).collect::<Vec<_>>(), [Code::DateDisagrees]);
+    assert_eq!(findings[0].message, "the front matter says 2025-05-25, but the path says 2025-05-22");
+}
+
+#[test]
+fn a_language_in_the_path_is_part_of_the_key() {
+    for (path, key, language) in [
+        ("en/2025-05-22.md", "2025-05-22-en", Some("en")),
+        ("2025-05-22.zh-CN.md", "2025-05-22-zh-cn", Some("zh-CN")),
+        ("posts/2025-05-22.md", "2025-05-22", None),
+    ] {
+        let digest = parse_as(path, "text", &Rules::default()).0;
+        assert_eq!((digest.key.as_str(), digest.language.as_deref()), (key, language), "{path}");
+    }
+}
+
+#[test]
+fn what_is_not_a_digest_is_a_finding() {
+    for (path, text, code) in [
+        ("notes.md", "# Notes\n", Code::DateMissing),
+        ("2025-05-22.md", " \n", Code::FileEmpty),
+        ("2025-05-22.md", "---\ntitle: x\ntags: [\n---\n", Code::FrontMatterInvalid),
+    ] {
+        let (outcome, findings) = digest::parse(path, text.as_bytes(), &Rules::default());
+        assert_eq!((outcome, findings[0].code), (Outcome::Unusable, code));
+    }
+}
+
+#[test]
+fn a_draft_is_held_back_without_a_word() {
+    let (outcome, findings) = digest::parse("2025-05-22.md", b"---\ndraft: true\n---\n# x\n", &Rules::default());
+    assert_eq!((outcome, findings), (Outcome::Draft, vec![]));
+}
+
+#[test]
+fn an_item_without_title_is_left_out_and_one_without_link_is_kept() {
+    let (digest, findings) = parse("# T\n\n## S\n\n###\n\n### b\n\ntext\n");
+    assert_eq!(digest.len(), 1);
+    assert_eq!(
+        findings.iter().map(|finding| (finding.line, finding.code)).collect::<Vec<_>>(),
+        [(5, Code::ItemWithoutTitle), (7, Code::ItemWithoutLink)]
+    );
+}
+
+#[test]
+fn more_items_than_the_limit_are_left_out_with_one_finding() {
+    let text = format!("# T\n\n## S\n\n{}", "* [a](https://example.org/)\n".repeat(20));
+    let (digest, findings) = parse_as("2025-05-22.md", &text, &Rules { max_items: 5, ..Rules::default() });
+    assert_eq!(digest.len(), 5);
+    assert_eq!(findings.iter().filter(|finding| finding.code == Code::TooManyItems).count(), 1);
+}

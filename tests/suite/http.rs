@@ -1,0 +1,210 @@
+//! Requests and what comes back: a table per rule, the sections of the RFCs beside them.
+
+use std::io::Read as _;
+
+use crate::harness::{Answer, Daemon, Folder, digest};
+
+async fn daemon() -> Daemon {
+    let text = digest("2025-05-22", &[("News", &["One", "Two", "Three"]), ("Papers", &["Paper"])]);
+    Folder::with([("2025-05-22.md", text.as_str())]).serve().await
+}
+
+#[tokio::test]
+async fn feeds_and_pages_have_their_types() {
+    let daemon = daemon().await;
+    for (path, media_type) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/rss.xml", "application/rss+xml; charset=utf-8"),
+        ("/news/atom.xml", "application/atom+xml; charset=utf-8"),
+        ("/digests/feed.json", "application/feed+json; charset=utf-8"),
+        ("/feeds.opml", "text/x-opml; charset=utf-8"),
+        ("/robots.txt", "text/plain; charset=utf-8"),
+        ("/style.css", "text/css; charset=utf-8"),
+        ("/rss.xml?utm_source=x&y", "application/rss+xml; charset=utf-8"),
+    ] {
+        // Readers that accept HTML still get the feed.
+        let answer = daemon.get(path, &[("Accept", "text/html,application/xhtml+xml")]).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("content-security-policy").is_some(), media_type.starts_with("text/html"), "{path}");
+    }
+}
+
+/// RFC 9110, sections 13.1.2, 13.1.3 and 13.2.2.
+#[tokio::test]
+async fn conditional_requests() {
+    let daemon = daemon().await;
+    let first = daemon.get("/rss.xml", &[]).await;
+    let tag = first.header("etag").unwrap().to_owned();
+    let modified = first.header("last-modified").unwrap().to_owned();
+    let bare = tag.trim_matches('"');
+    let table: &[(&[(&str, &str)], u16)] = &[
+        (&[("If-None-Match", &tag)], 304),
+        (&[("If-None-Match", "*")], 304),
+        (&[("If-None-Match", &format!("\"x\", W/{tag} , \"y\""))], 304),
+        (&[("If-None-Match", &format!("\"{bare}-gzip\""))], 304),
+        (&[("If-None-Match", &format!("W/\"{bare};gzip\""))], 304),
+        (&[("If-None-Match", bare)], 304),
+        (&[("If-None-Match", "\"other\"")], 200),
+        (&[("If-None-Match", &format!("\"{bare}0\""))], 200),
+        (&[("If-None-Match", "")], 200),
+        (&[("If-Modified-Since", &modified)], 304),
+        (&[("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT")], 304),
+        (&[("If-Modified-Since", "Wed, 01 Jan 2020 00:00:00 GMT")], 200),
+        (&[("If-Modified-Since", "yesterday")], 200),
+        (&[("If-None-Match", "\"other\""), ("If-Modified-Since", &modified)], 200),
+    ];
+    for (headers, status) in table {
+        let answer = daemon.get("/rss.xml", headers).await;
+        assert_eq!(answer.status, *status, "{headers:?}");
+        assert_eq!(answer.header("etag"), Some(tag.as_str()));
+        if *status == 304 {
+            // Section 15.4.5: what the 200 would have said, and no body.
+            for name in ["last-modified", "cache-control", "vary", "date"] {
+                assert!(answer.header(name).is_some(), "{name}");
+            }
+            assert!(answer.body.is_empty());
+        }
+    }
+}
+
+/// RFC 9110, section 12.5.3.
+#[tokio::test]
+async fn encodings() {
+    let daemon = daemon().await;
+    let plain = daemon.get("/rss.xml", &[]).await;
+    for (accept, gzip) in [
+        ("gzip", true),
+        ("GZIP", true),
+        ("x-gzip", true),
+        ("deflate, gzip;q=0.5, br", true),
+        ("*", true),
+        ("gzip;q=0", false),
+        ("gzip; q=0.0, *", false),
+        ("*;q=0, identity", false),
+        ("identity;q=1, gzip;q=0.5", false),
+        ("identity", false),
+        ("br", false),
+        ("", false),
+        ("gzip;q=nonsense", false),
+    ] {
+        let answer = daemon.get("/rss.xml", &[("Accept-Encoding", accept)]).await;
+        assert_eq!(answer.header("content-encoding") == Some("gzip"), gzip, "{accept}");
+        assert_eq!(answer.header("vary"), Some("Accept-Encoding"));
+        assert_eq!(answer.header("etag") == plain.header("etag"), !gzip, "a tag of its own for each encoding");
+        assert_eq!(answer.header("content-length").unwrap(), answer.body.len().to_string());
+        if gzip {
+            let mut unpacked = Vec::new();
+            flate2::read::GzDecoder::new(answer.body.as_slice()).read_to_end(&mut unpacked).unwrap();
+            assert_eq!(unpacked, plain.body);
+        }
+    }
+}
+
+/// RFC 9110, sections 9.3.2, 9.3.7 and 15.5.6.
+#[tokio::test]
+async fn methods() {
+    let daemon = daemon().await;
+    let get = daemon.get("/rss.xml", &[]).await;
+    let head = daemon.ask("HEAD", "/rss.xml", &[]).await;
+    let without_date = |answer: &Answer| answer.headers.iter().filter(|(name, _)| name != "date").cloned().collect::<Vec<_>>();
+    assert_eq!((head.status, without_date(&head), head.body.len()), (200, without_date(&get), 0));
+    for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE"] {
+        let answer = daemon.ask(method, "/rss.xml", &[]).await;
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD, OPTIONS")), "{method}");
+    }
+    let options = daemon.ask("OPTIONS", "/feed.json", &[("Origin", "https://example.org")]).await;
+    assert_eq!((options.status, options.header("access-control-allow-origin")), (204, Some("*")));
+}
+
+#[tokio::test]
+async fn usual_names_lead_to_the_one_address() {
+    let daemon = daemon().await;
+    for (path, location) in [
+        ("/feed.xml", "/rss.xml"),
+        ("/feed", "/rss.xml"),
+        ("/feed/", "/rss.xml"),
+        ("/index.xml", "/rss.xml"),
+        ("/rss", "/rss.xml"),
+        ("/rss/feed.xml", "/rss.xml"),
+        ("/feed.atom", "/atom.xml"),
+        ("/atom", "/atom.xml"),
+        ("/news/feed.xml?x=y", "/news/rss.xml"),
+        ("/news", "/news/"),
+        ("/digests", "/digests/"),
+        ("/digests/2025-05-22", "/digests/2025-05-22/"),
+        ("/index.html", "/"),
+    ] {
+        let answer = daemon.get(path, &[]).await;
+        assert_eq!((answer.status, answer.header("location")), (301, Some(location)), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_404_and_helps() {
+    let daemon = daemon().await;
+    for path in ["/nope", "/news/nope", "/../../etc/passwd", "/%2e%2e/etc/passwd", "/news//rss.xml", "/rss.xml/", "/\u{7f}"] {
+        let answer = daemon.get(path, &[]).await;
+        assert!([400, 404].contains(&answer.status), "{path}: {}", answer.status);
+    }
+    assert!(daemon.get("/nope", &[]).await.text().contains("/papers/"));
+}
+
+#[tokio::test]
+async fn a_site_below_a_folder_answers_with_and_without_it() {
+    let text = digest("2025-05-22", &[("News", &["One"])]);
+    let folder = Folder::with([("2025-05-22.md", text.as_str())]);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut options = crate::harness::daemon_options("", folder.path());
+    options.site.feeds.base_url = "https://example.org/digest/".to_owned();
+    let running = feedmill::daemon::Daemon::start(options, listener).await.unwrap();
+    let (requests, receiver) = tokio::sync::mpsc::channel(1);
+    let task = tokio::spawn(running.run(receiver));
+    for (path, status, location) in
+        [("/digest/rss.xml", 200, None), ("/rss.xml", 200, None), ("/digest/feed", 301, Some("/digest/rss.xml"))]
+    {
+        let client = tokio::net::TcpStream::connect(address).await.unwrap();
+        let answer = ask(client, path).await;
+        assert_eq!((answer.0, answer.1.as_deref()), (status, location), "{path}");
+    }
+    requests.send(feedmill::daemon::Request::Stop).await.unwrap();
+    task.await.unwrap();
+}
+
+async fn ask(mut client: tokio::net::TcpStream, path: &str) -> (u16, Option<String>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let request = format!("GET {path} HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n");
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut text = Vec::new();
+    client.read_to_end(&mut text).await.unwrap();
+    let head = String::from_utf8_lossy(&text).into_owned();
+    let location = head.lines().find_map(|line| line.strip_prefix("location: ")).map(str::to_owned);
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), location)
+}
+
+/// RFC 9112, section 3.2, and the limits of the server.
+#[tokio::test]
+async fn requests_that_are_none() {
+    let daemon = daemon().await;
+    let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "a: b\r\n".repeat(100));
+    let long = format!("GET / HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n\r\n", "x".repeat(40_000));
+    for (bytes, status) in [
+        ("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
+        ("nonsense\r\n\r\n", 400),
+        (many.as_str(), 431),
+        (long.as_str(), 431),
+        ("GET /rss.xml HTTP/1.0\r\n\r\n", 200),
+        ("GET http://news.example.org/rss.xml HTTP/1.1\r\nHost: news.example.org\r\nConnection: close\r\n\r\n", 200),
+    ] {
+        assert_eq!(daemon.say(bytes).await.status, status, "{}", &bytes[..bytes.len().min(60)]);
+    }
+}
+
+#[tokio::test]
+async fn a_half_sent_request_does_not_hold_a_stop_for_long() {
+    let daemon = Folder::new().serve_with("server: {header_seconds: 1, drain_seconds: 2}").await;
+    let mut half = std::net::TcpStream::connect(daemon.address).unwrap();
+    std::io::Write::write_all(&mut half, b"GET / HTTP/1.1\r\nHo").unwrap();
+    daemon.stop().await;
+}
