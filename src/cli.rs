@@ -67,7 +67,7 @@ pub struct Making {
     /// The public address of the site
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
-    /// A folder of the program's own, for what must outlast a restart
+    /// A folder for the ledger, which keeps when items were first published and last corrected
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 }

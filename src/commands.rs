@@ -43,7 +43,10 @@ fn options_to_read(common: &Common) -> anyhow::Result<Options> {
 }
 
 fn content_of(options: &Options) -> anyhow::Result<PathBuf> {
-    options.content.clone().context("no content folder; name one, as in `feedmill serve content`, or set content.folder")
+    options
+        .content
+        .clone()
+        .context("no content folder; name one, as in `feedmill serve content`, or set content.folder")
 }
 
 /// A path relative to a folder, as the user would name it.

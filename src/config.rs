@@ -322,7 +322,7 @@ pub fn load(
     };
     override_by_environment(&mut config, environment)?;
     let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
-    let resolved = resolve(config, folder, overrides);
+    let resolved = resolve(&config, folder, overrides);
     match file {
         Some(path) => resolved.with_context(|| format!("in {}", path.display())),
         None => resolved,
@@ -336,7 +336,8 @@ pub fn environment() -> Vec<(String, String)> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Config> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the configuration {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the configuration {}", path.display()))?;
     parse(&text).map_err(|message| anyhow!("{}:{message}", path.display()))
 }
 
@@ -380,8 +381,8 @@ fn set(config: &mut Config, section: &str, key: &str, text: &str) -> anyhow::Res
     Ok(())
 }
 
-fn resolve(config: Config, folder: &Path, overrides: &Overrides) -> anyhow::Result<Options> {
-    let rules = rules(&config)?;
+fn resolve(config: &Config, folder: &Path, overrides: &Overrides) -> anyhow::Result<Options> {
+    let rules = rules(config)?;
     let named = config.content.folder.as_ref().filter(|path| !path.as_os_str().is_empty());
     let content = overrides.content.clone().or_else(|| named.map(|path| folder.join(path)));
     let content = content.map(std::path::absolute).transpose().context("content.folder")?;
@@ -395,7 +396,7 @@ fn resolve(config: Config, folder: &Path, overrides: &Overrides) -> anyhow::Resu
         content,
         library: library_options(&config.content)?,
         watch: watch_options(&config.watch)?,
-        site: site::Options { ids: ids(&config)?, feeds: feeds(&config, base_url)?, rules },
+        site: site::Options { ids: ids(config)?, feeds: feeds(config, base_url)?, rules },
         server: server_options(&config.server)?,
         listen,
         state,
@@ -488,7 +489,8 @@ fn ids(config: &Config) -> anyhow::Result<ledger::Options> {
         authority: authority.clone(),
         authority_date: date.clone(),
         timezone: timezone(&config.time.timezone)?,
-        publish_at: publish_at.with_context(|| format!("time.publish_at: write `{}` as 08:00", config.time.publish_at))?,
+        publish_at: publish_at
+            .with_context(|| format!("time.publish_at: write `{}` as 08:00", config.time.publish_at))?,
         tracking: config.links.tracking.clone(),
         tracking_fragments: config.links.tracking_fragments.clone(),
     })

@@ -36,6 +36,8 @@ pub struct Options {
     pub site: site::Options,
     /// How the server answers.
     pub server: server::Options,
+    /// Where the ledger is kept; without it, times are derived anew at each start.
+    pub state: Option<PathBuf>,
 }
 
 /// What can be asked of a running daemon.
@@ -98,6 +100,18 @@ impl Mill {
         Mill { options, library, ledger: Ledger::default() }
     }
 
+    /// Opens the ledger. A daemon without one still serves: ids come out the same, times of corrections are lost.
+    fn open_ledger(&mut self) {
+        let Some(folder) = &self.options.state else {
+            tracing::info!("no state folder: times of corrections and of late items last until the next start only");
+            return;
+        };
+        match Ledger::open(folder) {
+            Ok(ledger) => self.ledger = ledger,
+            Err(error) => tracing::error!(reason = format!("{error:#}"), "serving with derived ids and times"),
+        }
+    }
+
     fn turn(&mut self, busy: &HashSet<PathBuf>, reason: Reason, previous: Option<&Site>) -> anyhow::Result<Outcome> {
         let begun = Instant::now();
         let changes = self.library.refresh(busy)?;
@@ -106,6 +120,12 @@ impl Mill {
             return Ok(Outcome { changes, site: None, next_moment: None, elapsed: begun.elapsed() });
         }
         let settlement = self.ledger.settle(&self.library.digests(), now, &self.options.site.ids);
+        if let Err(error) = self.ledger.write() {
+            tracing::error!(
+                reason = format!("{error:#}"),
+                "the ledger cannot be written; tried again with the next change"
+            );
+        }
         let site = Site::build(&settlement.digests, &self.options.site, previous, now);
         let next_moment = settlement.waiting.first().map(|(_, moment)| moment.to_utc());
         Ok(Outcome { changes, site: Some(site), next_moment, elapsed: begun.elapsed() })
@@ -123,6 +143,7 @@ impl Daemon {
         let server_options = options.server.clone();
         let mut mill = Mill::new(options);
         let (mill, outcome) = tokio::task::spawn_blocking(move || {
+            mill.open_ledger();
             let outcome = mill.turn(&HashSet::new(), Reason::Always, None);
             (mill, outcome)
         })

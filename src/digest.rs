@@ -72,9 +72,27 @@ pub enum Unknown {
 impl Default for Rules {
     fn default() -> Rules {
         let labels = [
-            "阅读原文", "原文", "查看原文", "原文链接", "来源", "来源链接", "链接", "更多详情", "閱讀原文", "続きを読む", "원문 보기",
-            "Read more", "Read the original", "Original", "Source", "Link", "More details", "Continue reading", "Lire la suite",
-            "Weiterlesen", "Leer más",
+            "阅读原文",
+            "原文",
+            "查看原文",
+            "原文链接",
+            "来源",
+            "来源链接",
+            "链接",
+            "更多详情",
+            "閱讀原文",
+            "続きを読む",
+            "원문 보기",
+            "Read more",
+            "Read the original",
+            "Original",
+            "Source",
+            "Link",
+            "More details",
+            "Continue reading",
+            "Lire la suite",
+            "Weiterlesen",
+            "Leer más",
         ];
         Rules {
             labels: labels.map(str::to_owned).to_vec(),
@@ -191,7 +209,8 @@ pub fn parse(path: &str, bytes: &[u8], rules: &Rules) -> (Outcome, Vec<Finding>)
     }
     let outline = Outline::parse(&source.text[text_start..], text_start, rules.max_nesting);
     let file = File { path, rules, source: &source, front_matter };
-    let outcome = file.read(&outline, &mut findings).map_or(Outcome::Unusable, |digest| Outcome::Digest(Box::new(digest)));
+    let outcome =
+        file.read(&outline, &mut findings).map_or(Outcome::Unusable, |digest| Outcome::Digest(Box::new(digest)));
     findings.sort_by_key(|finding| (finding.line, finding.column));
     (outcome, findings)
 }
@@ -232,7 +251,18 @@ impl<'f> File<'f> {
         let FrontMatter { title, description, authors, tags, .. } = self.front_matter;
         let title = title.or(heading.filter(|text| !text.is_empty())).unwrap_or_else(|| date.to_string());
         let key = format!("{date}{}", said.unwrap_or_default());
-        Some(Digest { path: self.path.to_owned(), key, date, title, language, description, authors, tags, preamble, sections })
+        Some(Digest {
+            path: self.path.to_owned(),
+            key,
+            date,
+            title,
+            language,
+            description,
+            authors,
+            tags,
+            preamble,
+            sections,
+        })
     }
 
     /// The date, and what the path says besides.
@@ -248,7 +278,8 @@ impl<'f> File<'f> {
         let mut told = sources.into_iter().filter_map(|(place, date, offset)| Some((place, date?, offset)));
         let Some((place, date, _)) = told.next() else {
             let remedy = "name the file 2025-05-22.md, or begin it with front matter that has a date";
-            let mut finding = Finding::new(self.path, Place::START, Code::DateMissing, "no date, so not a digest", remedy);
+            let mut finding =
+                Finding::new(self.path, Place::START, Code::DateMissing, "no date, so not a digest", remedy);
             if is_companion(self.path) {
                 finding.severity = Severity::Note;
             }
@@ -266,7 +297,8 @@ impl<'f> File<'f> {
     }
 
     fn language(&self, rest: &str, outline: &Outline<'_>) -> Option<String> {
-        let told = self.front_matter.language.clone().or_else(|| language_in(rest)).or_else(|| self.rules.language.clone());
+        let told =
+            self.front_matter.language.clone().or_else(|| language_in(rest)).or_else(|| self.rules.language.clone());
         told.or_else(|| text::language_of(&outline::plain(&outline.events)).map(str::to_owned))
     }
 }
@@ -297,16 +329,18 @@ pub fn name_besides_date(path: &str) -> String {
 /// The language that a path names with a folder or a last part of the name: `en/2025-05-22.md`, `2025-05-22.zh-CN.md`.
 fn language_in(path_without_date: &str) -> Option<String> {
     let parts = path_without_date.split(['/', '.']).filter(|part| !part.is_empty());
-    parts.filter(|part| is_language_tag(part)).last().map(str::to_owned)
+    parts.rev().find(|part| is_language_tag(part)).map(str::to_owned)
 }
 
 /// Two letters, perhaps with a script or a region: `en`, `zh-Hant`, `pt-BR`.
 fn is_language_tag(part: &str) -> bool {
     const LANGUAGES: [&str; 40] = [
-        "ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu", "id", "it",
-        "ja", "ko", "lt", "lv", "nb", "nl", "nn", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sv", "th", "tr", "uk", "vi", "zh",
+        "ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu",
+        "id", "it", "ja", "ko", "lt", "lv", "nb", "nl", "nn", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sv", "th",
+        "tr", "uk", "vi", "zh",
     ];
-    let (language, region) = part.split_once(['-', '_']).map_or((part, None), |(language, region)| (language, Some(region)));
+    let (language, region) =
+        part.split_once(['-', '_']).map_or((part, None), |(language, region)| (language, Some(region)));
     let region_fits = region.is_none_or(|region| {
         (region.len() == 2 || region.len() == 4) && region.chars().all(|c| c.is_ascii_alphabetic())
     });

@@ -149,8 +149,7 @@ impl Feeds {
 /// Gathers the feeds of the published digests, which come newest first.
 pub fn gather(digests: &[Settled], rules: &Rules, options: &Options, ids: &ledger::Options) -> Feeds {
     let gatherer = Gatherer { options, ids };
-    let entries: Vec<Arc<Entry>> =
-        digests.iter().flat_map(|settled| gatherer.items(settled)).map(Arc::new).collect();
+    let entries: Vec<Arc<Entry>> = digests.iter().flat_map(|settled| gatherer.items(settled)).map(Arc::new).collect();
     let whole = digests.iter().filter(|settled| !settled.digest.is_empty());
     let whole: Vec<Arc<Entry>> = whole.map(|settled| Arc::new(gatherer.whole(settled))).collect();
     let mut by_section: HashMap<&str, Vec<Arc<Entry>>> = HashMap::new();
@@ -303,7 +302,8 @@ impl Gatherer<'_> {
     fn feed(&self, named: Named<'_>, entries: Vec<Arc<Entry>>) -> Feed {
         let Options { title, description, language, authors, base_url, .. } = self.options;
         let full_title = if named.name.is_empty() { title.clone() } else { format!("{title}: {}", named.name) };
-        let fallback = || if named.name.is_empty() { description.clone() } else { format!("{}. {description}", named.name) };
+        let fallback =
+            || if named.name.is_empty() { description.clone() } else { format!("{}. {description}", named.name) };
         let entries = self.window(entries);
         let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or_else(beginning);
         Feed {
@@ -348,7 +348,8 @@ fn plain_title(title: &str) -> String {
     let mut in_tag = false;
     let mut characters = title.chars().peekable();
     while let Some(character) = characters.next() {
-        let looks_like_tag = |next: Option<&char>| next.is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'));
+        let looks_like_tag =
+            |next: Option<&char>| next.is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'));
         match character {
             '<' if looks_like_tag(characters.peek()) => {
                 in_tag = true;
@@ -368,7 +369,12 @@ fn contents(digest: &Digest) -> String {
     let mut html = String::new();
     for section in digest.sections.iter().filter(|section| !section.items.is_empty() && !section.title.is_empty()) {
         let titles = section.items.iter().map(|item| escaped(&item.title)).collect::<Vec<_>>();
-        let _ = write!(html, "<p><strong>{}</strong></p><ul><li>{}</li></ul>", escaped(&section.title), titles.join("</li><li>"));
+        let _ = write!(
+            html,
+            "<p><strong>{}</strong></p><ul><li>{}</li></ul>",
+            escaped(&section.title),
+            titles.join("</li><li>")
+        );
     }
     html
 }
@@ -388,7 +394,10 @@ fn most_common(entries: &[Arc<Entry>]) -> Option<String> {
     for language in entries.iter().filter_map(|entry| entry.language.as_deref()) {
         *counts.entry(language).or_default() += 1;
     }
-    counts.into_iter().max_by(|one, other| (one.1, other.0).cmp(&(other.1, one.0))).map(|(language, _)| language.to_owned())
+    counts
+        .into_iter()
+        .max_by(|one, other| (one.1, other.0).cmp(&(other.1, one.0)))
+        .map(|(language, _)| language.to_owned())
 }
 
 /// Of a feed without entries: a fixed moment, so that its bytes stay the same. The first of January 2000: validators find

@@ -91,11 +91,12 @@ impl Code {
     /// How much a finding of this kind matters.
     pub fn severity(self) -> Severity {
         match self {
-            Code::Unreadable | Code::FileTooLarge | Code::FileEmpty | Code::FrontMatterInvalid
+            Code::Unreadable
+            | Code::FileTooLarge
+            | Code::FileEmpty
+            | Code::FrontMatterInvalid
             | Code::Internal
-            | Code::TooManyItems => {
-                Severity::Error
-            }
+            | Code::TooManyItems => Severity::Error,
             Code::SameFile | Code::ItemWithoutLink | Code::DateInFuture => Severity::Note,
             _ => Severity::Warning,
         }
@@ -144,13 +145,7 @@ pub struct Finding {
 
 impl Finding {
     /// A finding of a kind at a place; the severity follows from the kind.
-    pub fn new(
-        path: &str,
-        place: Place,
-        code: Code,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Finding {
+    pub fn new(path: &str, place: Place, code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Finding {
         Finding {
             path: path.to_owned(),
             line: place.line,

@@ -5,7 +5,10 @@
 //! memory; the memory keeps the times of what was seen before. What a newcomer gets wrong: nothing here depends on a
 //! title, a position, a file name or the public address.
 
+mod store;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Days, FixedOffset, NaiveTime, TimeDelta, TimeZone, Utc};
@@ -35,8 +38,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        let tracking =
-            ["utm_*", "fbclid", "gclid", "dclid", "msclkid", "mc_cid", "mc_eid", "spm", "chksm", "_hsenc", "_hsmi", "igshid"];
+        let tracking = [
+            "utm_*", "fbclid", "gclid", "dclid", "msclkid", "mc_cid", "mc_eid", "spm", "chksm", "_hsenc", "_hsmi",
+            "igshid",
+        ];
         Options {
             authority: "feedmill.invalid".to_owned(),
             authority_date: "2025".to_owned(),
@@ -90,35 +95,69 @@ pub struct Settlement {
     pub waiting: Vec<(String, DateTime<FixedOffset>)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Record {
     published: DateTime<FixedOffset>,
     updated: DateTime<FixedOffset>,
     hash: [u8; 8],
 }
 
-/// The memory of what was published.
+/// Records by digest key and by item id.
 #[derive(Debug, Default)]
-pub struct Ledger {
+struct Records {
     digests: HashMap<String, Record>,
     items: HashMap<String, Record>,
+}
+
+/// A record that is new or another than before.
+#[derive(Debug)]
+enum Change {
+    Digest { key: String, record: Record },
+    Item { id: String, digest: String, title: String, link: Option<String>, record: Record },
+}
+
+/// The memory of what was published.
+///
+/// The default one forgets everything at the end of the process.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    records: Records,
+    unwritten: Vec<Change>,
+    store: Option<store::Store>,
 }
 
 /// Digests of one date are this far apart at least, so that their items do not mingle.
 const SLOT_SECONDS: i64 = 900;
 
 impl Ledger {
+    /// The ledger of a state folder, `ledger.sqlite`, made if need be.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or the file is no ledger or one of a newer version. Nothing is changed then.
+    pub fn open(folder: &Path) -> anyhow::Result<Ledger> {
+        let (store, records) = store::Store::open(folder)?;
+        Ok(Ledger { records, unwritten: Vec::new(), store: Some(store) })
+    }
+
+    /// Writes what changed since the last time into the file, if there is one, all or nothing.
+    ///
+    /// # Errors
+    /// When it cannot be written. What was settled stays settled, and is written the next time.
+    pub fn write(&mut self) -> anyhow::Result<()> {
+        match &mut self.store {
+            Some(store) if !self.unwritten.is_empty() => store.write(&self.unwritten)?,
+            _ => {}
+        }
+        self.unwritten.clear();
+        Ok(())
+    }
+
     /// Settles what readers may see at `now` of the digests of a library, whose keys are unique.
     ///
     /// A digest's moment is its date at `publish_at`, or now when that is still to come today; its items follow one second
     /// apart, the first of them the newest. A digest of a later date waits. What was seen before keeps its times; an item
     /// that joins a published digest takes the present moment.
-    pub fn settle(
-        &mut self,
-        digests: &[(String, Arc<Digest>)],
-        now: DateTime<Utc>,
-        options: &Options,
-    ) -> Settlement {
+    pub fn settle(&mut self, digests: &[(String, Arc<Digest>)], now: DateTime<Utc>, options: &Options) -> Settlement {
         let now = whole_seconds(now).with_timezone(&options.timezone);
         let mut by_date: BTreeMap<_, Vec<&(String, Arc<Digest>)>> = BTreeMap::new();
         for entry in digests {
@@ -135,13 +174,19 @@ impl Ledger {
             let mut moment = moment.min(now);
             for (key, digest) in editions {
                 let slot = i64::try_from(digest.len()).map_or(SLOT_SECONDS, |items| items.max(SLOT_SECONDS));
-                settlement.digests.push(self.settle_one(key, digest, moment.fixed_offset(), now.fixed_offset(), options));
+                settlement.digests.push(self.settle_one(
+                    key,
+                    digest,
+                    moment.fixed_offset(),
+                    now.fixed_offset(),
+                    options,
+                ));
                 moment -= TimeDelta::seconds(slot);
             }
         }
-        settlement.digests.sort_by(|one, other| {
-            (other.identity.published, &one.key).cmp(&(one.identity.published, &other.key))
-        });
+        settlement
+            .digests
+            .sort_by(|one, other| (other.identity.published, &one.key).cmp(&(one.identity.published, &other.key)));
         settlement
     }
 
@@ -153,55 +198,50 @@ impl Ledger {
         now: DateTime<FixedOffset>,
         options: &Options,
     ) -> Settled {
-        let seen_before = self.digests.contains_key(key);
-        let identities = identities(key, digest, options);
-        let digest_hash = hash_of(digest.items().map(|(_, item)| item), &digest.title);
-        let own = self.record(RecordKey::Digest(key), moment, now, digest_hash);
-        let mut late = 0;
-        let items = digest.items().zip(identities).enumerate().map(|(position, ((_, item), (anchor, id)))| {
-            let first = if seen_before && !self.items.contains_key(&id) {
-                late += 1;
-                now - TimeDelta::seconds(late - 1)
-            } else {
-                own.published - TimeDelta::seconds(i64::try_from(position).unwrap_or(i64::MAX / 1000))
-            };
-            let record = self.record(RecordKey::Item(&id), first, now, hash_of([item], ""));
-            Identity { id, anchor, published: record.published, updated: record.updated }
-        });
-        let items = items.collect();
+        let known = self.records.digests.get(key).cloned();
+        let hash = hash_of(digest.items().map(|(_, item)| item), &digest.title);
+        let own = settled(known.as_ref(), moment, now, hash);
+        if known.as_ref() != Some(&own) {
+            self.records.digests.insert(key.to_owned(), own.clone());
+            self.unwritten.push(Change::Digest { key: key.to_owned(), record: own.clone() });
+        }
+        let mut items = Vec::with_capacity(digest.len());
+        let mut late = TimeDelta::zero();
+        let mut next = own.published;
+        for ((_, item), (anchor, id)) in digest.items().zip(identities(key, digest, options)) {
+            let before = self.records.items.get(&id);
+            let mut first = next;
+            if known.is_some() && before.is_none() {
+                first = now - late;
+                late += TimeDelta::seconds(1);
+            }
+            next -= TimeDelta::seconds(1);
+            let record = settled(before, first, now, hash_of([item], ""));
+            if before != Some(&record) {
+                self.records.items.insert(id.clone(), record.clone());
+                let (digest, title, link) = (key.to_owned(), item.title.clone(), item.link.clone());
+                self.unwritten.push(Change::Item { id: id.clone(), digest, title, link, record: record.clone() });
+            }
+            items.push(Identity { id, anchor, published: record.published, updated: record.updated });
+        }
         let id = options.tag(key);
         let identity = Identity { id, anchor: String::new(), published: own.published, updated: own.updated };
         Settled { digest: digest.clone(), key: key.to_owned(), identity, items }
     }
+}
 
-    fn record(
-        &mut self,
-        key: RecordKey<'_>,
-        first: DateTime<FixedOffset>,
-        now: DateTime<FixedOffset>,
-        hash: [u8; 8],
-    ) -> Record {
-        let (records, key) = match key {
-            RecordKey::Digest(key) => (&mut self.digests, key),
-            RecordKey::Item(id) => (&mut self.items, id),
-        };
-        let record = records.entry(key.to_owned()).or_insert(Record { published: first, updated: first, hash });
-        if record.hash != hash {
-            record.hash = hash;
-            record.updated = now.max(record.updated);
-        }
-        record.clone()
+/// The record of something seen now: first published then or before, updated when its words are others.
+fn settled(before: Option<&Record>, first: DateTime<FixedOffset>, now: DateTime<FixedOffset>, hash: [u8; 8]) -> Record {
+    match before {
+        None => Record { published: first, updated: first, hash },
+        Some(before) if before.hash == hash => before.clone(),
+        Some(before) => Record { published: before.published, updated: now.max(before.updated), hash },
     }
 }
 
 /// The ids that the items of a digest get when nothing of them was published before, in file order.
 pub fn derived_ids(key: &str, digest: &Digest, options: &Options) -> Vec<String> {
     identities(key, digest, options).into_iter().map(|(_, id)| id).collect()
-}
-
-enum RecordKey<'k> {
-    Digest(&'k str),
-    Item(&'k str),
 }
 
 /// The date at `publish_at` in the zone. In the hour that a change to summer time leaves out, the first moment after it;
@@ -268,8 +308,12 @@ fn ascii_id(id: &str) -> String {
 /// ```
 pub fn canonical_link(link: &str, options: &Options) -> String {
     let Ok(url) = Url::parse(link) else { return link.to_owned() };
-    let mut parameters: Vec<&str> =
-        url.query().unwrap_or_default().split('&').filter(|part| !part.is_empty() && !is_tracking(part, options)).collect();
+    let mut parameters: Vec<&str> = url
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|part| !part.is_empty() && !is_tracking(part, options))
+        .collect();
     parameters.sort_unstable();
     let fragment = url.fragment().filter(|fragment| !options.tracking_fragments.iter().any(|noise| noise == fragment));
     let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];

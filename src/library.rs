@@ -145,7 +145,8 @@ impl Library {
     /// Everything that is wrong, by path and line.
     pub fn findings(&self) -> Vec<Finding> {
         let of_files = self.files.values().flat_map(|file| file.findings.iter().cloned());
-        let mut findings: Vec<Finding> = of_files.chain(self.folder_findings.iter().cloned()).chain(self.keyed().1).collect();
+        let mut findings: Vec<Finding> =
+            of_files.chain(self.folder_findings.iter().cloned()).chain(self.keyed().1).collect();
         findings.sort_by(|one, other| (&one.path, one.line, one.column).cmp(&(&other.path, other.line, other.column)));
         findings
     }
@@ -162,7 +163,8 @@ impl Library {
             for (position, digest) in editions.iter().enumerate() {
                 let own = if position == 0 { key.to_owned() } else { other_key(key, digest, &mut taken) };
                 if position > 0 {
-                    let message = format!("`{}` has the same date; this one is published as /digests/{own}/", editions[0].path);
+                    let message =
+                        format!("`{}` has the same date; this one is published as /digests/{own}/", editions[0].path);
                     let remedy = "join the two, or correct the date of one";
                     findings.push(Finding::new(&digest.path, Place::START, Code::DateShared, message, remedy));
                 }

@@ -26,9 +26,11 @@ pub(super) fn run(arguments: &Build) -> anyhow::Result<ExitCode> {
     for finding in changes.new_findings.iter().filter(|finding| finding.severity > crate::finding::Severity::Note) {
         tracing::warn!(path = %finding.path, line = finding.line, message = %finding.message, remedy = %finding.remedy, "finding");
     }
-    let settlement = Ledger::default().settle(&library.digests(), now, &options.site.ids);
+    let mut ledger = options.state.as_deref().map_or_else(|| Ok(Ledger::default()), Ledger::open)?;
+    let settlement = ledger.settle(&library.digests(), now, &options.site.ids);
     let site = Site::build(&settlement.digests, &options.site, None, now);
-    folder::write(&site, &arguments.output).context("nothing was published")?;
+    // What the ledger says is what was published, so it is written first.
+    ledger.write().and_then(|()| folder::write(&site, &arguments.output)).context("nothing was published")?;
     let folder = arguments.output.display();
     tracing::info!(digests = site.digests, items = site.items, files = site.pages.len() + 1, %folder, "site written");
     Ok(ExitCode::SUCCESS)

@@ -51,7 +51,14 @@ fn daemon_options(options: config::Options, address: SocketAddr) -> anyhow::Resu
     if site.feeds.base_url.is_empty() {
         site.feeds.base_url = own_address(address);
     }
-    Ok(daemon::Options { content, library: options.library, watch: options.watch, site, server: options.server })
+    Ok(daemon::Options {
+        content,
+        library: options.library,
+        watch: options.watch,
+        site,
+        server: options.server,
+        state: options.state,
+    })
 }
 
 /// Where the server can be reached from this machine; nobody else's idea of it is known.

@@ -87,7 +87,13 @@ fn show_file(path: &Path, options: &Options, format: Format, out: &mut impl Writ
     super::ignore_closed_pipe(printed)
 }
 
-fn shown<'d>(path: String, key: &'d str, digest: &'d Arc<Digest>, findings: Vec<Finding>, options: &Options) -> Shown<'d> {
+fn shown<'d>(
+    path: String,
+    key: &'d str,
+    digest: &'d Arc<Digest>,
+    findings: Vec<Finding>,
+    options: &Options,
+) -> Shown<'d> {
     let mut ids = ledger::derived_ids(key, digest, &options.site.ids).into_iter();
     let sections = digest.sections.iter().map(|section| ShownSection {
         slug: &section.slug,

@@ -62,7 +62,8 @@ fn refuse_foreign(folder: &Path) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).with_context(|| format!("cannot use {} as output folder", folder.display())),
     };
-    let ours = fs::read_to_string(folder.join("atom.xml")).is_ok_and(|atom| atom.contains("<generator>feedmill</generator>"));
+    let ours =
+        fs::read_to_string(folder.join("atom.xml")).is_ok_and(|atom| atom.contains("<generator>feedmill</generator>"));
     if !is_empty && !ours {
         bail!("{} holds files that feedmill did not write; choose a new or an empty folder", folder.display());
     }

@@ -297,9 +297,9 @@ impl Fields<'_> {
 
     fn key_line(&self, name: &str) -> Option<Range<usize>> {
         let lines = self.source.lines().filter(|line| self.block.contains(&line.start));
-        lines.into_iter().find(|line| {
-            key_of(&self.source.text[line.clone()]).is_some_and(|key| key.eq_ignore_ascii_case(name))
-        })
+        lines
+            .into_iter()
+            .find(|line| key_of(&self.source.text[line.clone()]).is_some_and(|key| key.eq_ignore_ascii_case(name)))
     }
 
     fn complain(&mut self, name: &str, code: Code, message: impl Into<String>, remedy: impl Into<String>) {
@@ -356,7 +356,9 @@ mod tests {
 
     #[test]
     fn a_title_that_yaml_refuses_is_read_as_it_stands() {
-        for title in ["GPT-5: what we know", "[CVPR] best paper", "\"Hello\" world", "@foo", "*star", "it's: fine", "- a: b"] {
+        for title in
+            ["GPT-5: what we know", "[CVPR] best paper", "\"Hello\" world", "@foo", "*star", "it's: fine", "- a: b"]
+        {
             let (read, findings) = front_matter(&format!("---\ndate: 2025-05-22\ntitle: {title}\n---\n"));
             assert_eq!(read.title.as_deref(), Some(title));
             assert_eq!(findings.len(), 1, "{title}");

@@ -76,7 +76,8 @@ impl<'a> Renderer<'a> {
 
     /// The HTML of some events. Links and images that lead nowhere leave their text, with a finding.
     pub fn render(&self, events: &[Spanned<'a>], findings: &mut Vec<Finding>) -> String {
-        let mut body = Body { renderer: self, findings, events: Vec::with_capacity(events.len()), raw: false, notes: Vec::new() };
+        let mut body =
+            Body { renderer: self, findings, events: Vec::with_capacity(events.len()), raw: false, notes: Vec::new() };
         body.walk(events);
         body.append_notes();
         let Body { events, raw, .. } = body;
@@ -371,7 +372,8 @@ mod tests {
 
     #[test]
     fn relative_links_are_resolved_against_the_base() {
-        let (html, findings) = render_with("[b](x.md) ![i](/i.png) <a href=\"y\">y</a>", Some("https://example.org/a/"));
+        let (html, findings) =
+            render_with("[b](x.md) ![i](/i.png) <a href=\"y\">y</a>", Some("https://example.org/a/"));
         assert_eq!(
             html,
             "<p><a href=\"https://example.org/a/x.md\">b</a> <img src=\"https://example.org/i.png\" alt=\"i\" loading=\"lazy\" referrerpolicy=\"no-referrer\"> <a href=\"https://example.org/a/y\">y</a></p>"
@@ -388,7 +390,10 @@ mod tests {
     #[test]
     fn raw_html_is_sanitized() {
         assert_eq!(render("a <script>alert(1)</script> b"), "<p>a  b</p>");
-        assert_eq!(render("<p style=\"text-align: center; max-width: 8px\" onclick=\"x()\">a</p>"), "<p style=\"text-align:center\">a</p>");
+        assert_eq!(
+            render("<p style=\"text-align: center; max-width: 8px\" onclick=\"x()\">a</p>"),
+            "<p style=\"text-align:center\">a</p>"
+        );
         assert_eq!(render("<iframe src=\"https://example.org\"></iframe>"), "");
         assert!(render("<details><summary>s</summary>\n\n**b**\n\n</details>").contains("<strong>b</strong>"));
     }

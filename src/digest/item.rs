@@ -65,7 +65,8 @@ impl<'a> Reader<'_, 'a> {
         let covering = covering.and_then(|link| self.web(&link, has_heading, findings));
         let link = labelled.or(covering).or_else(|| self.only_link(&body));
         if link.is_none() {
-            let remedy = "end it with [Read more](https://…), or leave it: the entry then leads to its place on your page";
+            let remedy =
+                "end it with [Read more](https://…), or leave it: the entry then leads to its place on your page";
             findings.push(self.source.finding(offset, Code::ItemWithoutLink, format!("`{title}` has no link"), remedy));
         }
         let text = one_line(&plain(&body));
@@ -223,7 +224,8 @@ fn take_title(body: &mut Vec<Spanned<'_>>) -> (String, Option<(String, usize)>) 
 /// `**Title**: text` goes on after the colon.
 fn trim_leading_punctuation(body: &mut [Spanned<'_>], at: usize) {
     if let Some((Event::Text(text), _)) = body.get_mut(at) {
-        let rest = text.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '-' | '–' | '—' | '.'));
+        let rest =
+            text.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '-' | '–' | '—' | '.'));
         *text = rest.to_owned().into();
     }
 }

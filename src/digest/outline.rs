@@ -240,13 +240,17 @@ mod tests {
 
     #[test]
     fn headings_hold_what_follows_them() {
-        let outline = Outline::parse("> q\n\n# T\n\n## A\n\n### a\n\ntext\n\n- l\n\n### b\n\n## B\n\n```\n# no\n```\n", 0, 32);
+        let outline =
+            Outline::parse("> q\n\n# T\n\n## A\n\n### a\n\ntext\n\n- l\n\n### b\n\n## B\n\n```\n# no\n```\n", 0, 32);
         assert_eq!(sketch(&outline, &outline.tree()), ":1[T:0[A:0[a:2[] b:0[]] B:1[]]]");
     }
 
     #[test]
     fn lines_of_chinese_are_joined_without_a_space() {
-        assert_eq!(one_line(&plain(&Outline::parse("旧水塔\n变成图书馆\n\nold\ntower", 0, 32).events)), "旧水塔变成图书馆 old tower");
+        assert_eq!(
+            one_line(&plain(&Outline::parse("旧水塔\n变成图书馆\n\nold\ntower", 0, 32).events)),
+            "旧水塔变成图书馆 old tower"
+        );
     }
 
     #[test]

@@ -20,7 +20,10 @@ pub fn render(feed: &Feed) -> Vec<u8> {
         updated: feed.updated,
         authors,
         generator: Some(Generator { value: "feedmill".to_owned(), uri: None, version: None }),
-        links: vec![link("self", feed.url("atom.xml"), "application/atom+xml"), link("alternate", feed.url(""), "text/html")],
+        links: vec![
+            link("self", feed.url("atom.xml"), "application/atom+xml"),
+            link("alternate", feed.url(""), "text/html"),
+        ],
         entries: feed.entries.iter().map(|item| entry(item, feed)).collect(),
         lang: feed.language.clone(),
         ..AtomFeed::default()

@@ -118,11 +118,20 @@ fn candidate(entry: &DirEntry, root: &Path, options: &Options, listing: &mut Lis
     }
     if !entry.file_type().is_file() {
         let message = if entry.file_type().is_dir() { "a folder with the name of a file" } else { "not a file" };
-        listing.findings.push(Finding::new(&path, Place::START, Code::NotAFile, message, "rename it, or put a file in its place"));
+        listing.findings.push(Finding::new(
+            &path,
+            Place::START,
+            Code::NotAFile,
+            message,
+            "rename it, or put a file in its place",
+        ));
         return None;
     }
     match entry.metadata() {
-        Ok(metadata) => Some((entry.path_is_symlink(), Listed { path, file: entry.path().to_owned(), stamp: Stamp::new(&metadata) })),
+        Ok(metadata) => Some((
+            entry.path_is_symlink(),
+            Listed { path, file: entry.path().to_owned(), stamp: Stamp::new(&metadata) },
+        )),
         Err(error) => {
             listing.complain(&error, root, options);
             None
@@ -142,7 +151,8 @@ impl Listing {
             let name = relative(path, root);
             let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
             let message = format!("cannot be read: {reason}");
-            let remedy = if vanished { "the link leads nowhere: correct it" } else { "give the service the right to read it" };
+            let remedy =
+                if vanished { "the link leads nowhere: correct it" } else { "give the service the right to read it" };
             self.findings.push(Finding::new(&name, Place::START, Code::Unreadable, message, remedy));
             self.unreadable.push(PathBuf::from(name));
         }

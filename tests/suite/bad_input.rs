@@ -12,7 +12,10 @@ fn good() -> Folder {
 fn check(folder: &Folder) -> (String, i32) {
     assert!(titles(&folder.site(), "/").contains(&"good".to_owned()));
     let run = feedmill(&["check", folder.path().to_str().unwrap()]);
-    (String::from_utf8(run.stdout).unwrap().replace(&format!("{}/", folder.path().display()), ""), run.status.code().unwrap())
+    (
+        String::from_utf8(run.stdout).unwrap().replace(&format!("{}/", folder.path().display()), ""),
+        run.status.code().unwrap(),
+    )
 }
 
 fn expect(folder: &Folder, code: i32, line: &str) {
@@ -166,7 +169,9 @@ fn a_name_that_is_not_utf8() {
 #[test]
 fn deep_nesting_and_raw_html_cost_no_time() {
     let folder = good();
-    for (day, text) in [(22, ">".repeat(50_000)), (23, "<div>".repeat(50_000)), (24, "* ".repeat(50_000)), (25, "[".repeat(100_000))] {
+    for (day, text) in
+        [(22, ">".repeat(50_000)), (23, "<div>".repeat(50_000)), (24, "* ".repeat(50_000)), (25, "[".repeat(100_000))]
+    {
         folder.write(&format!("2025-05-{day}.md"), format!("# T\n\n## S\n\n### a\n\n{text} x\n"));
     }
     let begun = std::time::Instant::now();

@@ -69,7 +69,10 @@ fn show_as_json_is_one_object_a_digest() {
     assert_eq!(item["html"], "<p>About Two.</p>");
     assert_eq!(shown["findings"], serde_json::json!([]));
     let site = folder.site();
-    assert!(crate::harness::fields(&site, "/", "id").contains(&item["id"].as_str().unwrap().to_owned()), "the feed's id");
+    assert!(
+        crate::harness::fields(&site, "/", "id").contains(&item["id"].as_str().unwrap().to_owned()),
+        "the feed's id"
+    );
 }
 
 #[test]
@@ -150,7 +153,10 @@ fn serve_says_where_and_ends_with_0_when_told() {
     let process = Process::start(&[folder.path().to_str().unwrap()]);
     let feed = process.get("/news/rss.xml");
     assert!(feed.contains("<title>One</title>"));
-    assert!(feed.contains(&format!("http://{}/news/rss.xml", process.address)), "without a base URL its own address serves");
+    assert!(
+        feed.contains(&format!("http://{}/news/rss.xml", process.address)),
+        "without a base URL its own address serves"
+    );
     process.signal("TERM");
     let (code, log) = process.end();
     assert_eq!(code, Some(0), "{log}");

@@ -28,6 +28,7 @@ fn sketch(digest: &Digest) -> String {
     text
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better at the call")]
 fn check(text: &str, expected: Expect) {
     expected.assert_eq(&sketch(&parse(text).0));
 }
@@ -103,7 +104,8 @@ fn the_entries_of_a_list_are_items() {
 
 #[test]
 fn a_list_without_any_section_stands_alone() {
-    let (digest, _) = parse("# 2025-05-22\n\n共 2 条\n\n1. [一](https://example.org/1)\n2. [二](https://example.org/2)\n");
+    let (digest, _) =
+        parse("# 2025-05-22\n\n共 2 条\n\n1. [一](https://example.org/1)\n2. [二](https://example.org/2)\n");
     assert_eq!(sketch(&digest), " ()\n  5: 一 <https://example.org/1> \n  6: 二 <https://example.org/2> \n");
 }
 
@@ -141,14 +143,16 @@ fn headings_in_code_and_comments_are_none() {
 
 #[test]
 fn the_same_heading_twice_is_one_section() {
-    let (digest, _) = parse("# T\n\n## News\n\n### a\n\nx\n\n## Papers\n\n### b\n\nx\n\n## 📰 NEWS (3)\n\n### c\n\nx\n");
+    let (digest, _) =
+        parse("# T\n\n## News\n\n### a\n\nx\n\n## Papers\n\n### b\n\nx\n\n## 📰 NEWS (3)\n\n### c\n\nx\n");
     let sections: Vec<(&str, usize)> = digest.sections.iter().map(|s| (s.slug.as_str(), s.items.len())).collect();
     assert_eq!(sections, [("news", 2), ("papers", 1)]);
 }
 
 #[test]
 fn different_headings_never_share_a_slug() {
-    let (digest, _) = parse("# T\n\n## 公式\n\n### a\n\nx\n\n## 公事\n\n### b\n\nx\n\n## 🚀\n\n### c\n\nx\n\n## —\n\n### d\n\nx\n");
+    let (digest, _) =
+        parse("# T\n\n## 公式\n\n### a\n\nx\n\n## 公事\n\n### b\n\nx\n\n## 🚀\n\n### c\n\nx\n\n## —\n\n### d\n\nx\n");
     let mut slugs: Vec<&str> = digest.sections.iter().map(|section| section.slug.as_str()).collect();
     assert_eq!(slugs.len(), 4);
     assert!(slugs.iter().all(|slug| !slug.is_empty() && slug.is_ascii()));
@@ -176,7 +180,9 @@ fn configured_sections_take_their_headings_and_the_rest_goes_where_it_is_told() 
 
 #[test]
 fn an_empty_section_is_told() {
-    let (digest, findings) = parse("# T\n\n## A\n\n### a\n\nx [Link](https://example.org/)\n\n## B\n\n## C\n\n### c\n\nx [Link](https://example.org/c)\n");
+    let (digest, findings) = parse(
+        "# T\n\n## A\n\n### a\n\nx [Link](https://example.org/)\n\n## B\n\n## C\n\n### c\n\nx [Link](https://example.org/c)\n",
+    );
     assert_eq!(digest.sections.len(), 3);
     assert_eq!((findings[0].code, findings[0].line), (Code::SectionEmpty, 9));
     assert_eq!(findings.len(), 1);

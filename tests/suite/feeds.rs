@@ -6,7 +6,10 @@ use crate::harness::{BASE, Folder, body, digest, fields, json, titles};
 
 fn two_days() -> Folder {
     Folder::with([
-        ("2025-05-21.md", digest("2025-05-21", &[("News", &["Old one", "Old two"]), ("Papers", &["Old paper"])]).as_str()),
+        (
+            "2025-05-21.md",
+            digest("2025-05-21", &[("News", &["Old one", "Old two"]), ("Papers", &["Old paper"])]).as_str(),
+        ),
         ("2025-05-22.md", digest("2025-05-22", &[("News", &["New one", "New two"])]).as_str()),
     ])
 }
@@ -134,7 +137,8 @@ fn the_window_reaches_back_by_days_or_digests_and_stops_at_bytes() {
 fn texts_that_break_feeds_do_not() {
     let text = "---\ndate: 2025-05-22\ntitle: \"A \\u0008 & <b>\"\nauthors: [']]> & <i>']\ntags: ['<&>']\n---\n# T\n\n## R&D\n\n### a & b `<dialog>` ]]> `x < y` &#8; &lt;i&gt;x&lt;/i&gt;\n\nx \u{8} ]]> &#11; <b>raw</b> [Link](https://example.org/?a=1&b=%22)\n";
     let site = Folder::with([("2025-05-22.md", text)]).site();
-    for route in ["/rss.xml", "/atom.xml", "/digests/rss.xml", "/digests/atom.xml", "/r-and-d/atom.xml", "/feeds.opml"] {
+    for route in ["/rss.xml", "/atom.xml", "/digests/rss.xml", "/digests/atom.xml", "/r-and-d/atom.xml", "/feeds.opml"]
+    {
         let text = body(&site, route);
         let document = roxmltree::Document::parse(&text).unwrap_or_else(|error| panic!("{route}: {error}\n{text}"));
         if route == "/rss.xml" {

@@ -81,9 +81,8 @@ fn imports(text: &str) -> Vec<String> {
             None => modules.push(rest.to_owned()),
         }
     }
-    let first = |module: &String| {
-        module.trim().chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>()
-    };
+    let first =
+        |module: &String| module.trim().chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>();
     modules.iter().map(first).filter(|module| !module.is_empty()).collect()
 }
 

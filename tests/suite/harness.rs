@@ -106,8 +106,8 @@ pub fn options(yaml: &str, content: &Path) -> config::Options {
 }
 
 pub fn daemon_options(yaml: &str, content: &Path) -> daemon::Options {
-    let config::Options { library, watch, site, server, .. } = options(yaml, content);
-    daemon::Options { content: content.to_owned(), library, watch, site, server }
+    let config::Options { library, watch, site, server, state, .. } = options(yaml, content);
+    daemon::Options { content: content.to_owned(), library, watch, site, server, state }
 }
 
 /// A daemon that serves a folder on a free port.
@@ -137,7 +137,8 @@ impl Daemon {
 
     /// A file that comes after everything else was seen: once it shows, all that was done before is over.
     pub async fn after_all_that(&mut self) -> Arc<Site> {
-        self.folder.write("1999-01-01.md", "# 1999-01-01\n\n## Barrier\n\n### barrier\n\n[Link](https://example.org/b)\n");
+        self.folder
+            .write("1999-01-01.md", "# 1999-01-01\n\n## Barrier\n\n### barrier\n\n[Link](https://example.org/b)\n");
         let is_there = |site: &Arc<Site>| site.pages.contains_key("/digests/1999-01-01/");
         self.until("the barrier shows", is_there).await
     }

@@ -107,7 +107,8 @@ async fn methods() {
     let daemon = daemon().await;
     let get = daemon.get("/rss.xml", &[]).await;
     let head = daemon.ask("HEAD", "/rss.xml", &[]).await;
-    let without_date = |answer: &Answer| answer.headers.iter().filter(|(name, _)| name != "date").cloned().collect::<Vec<_>>();
+    let without_date =
+        |answer: &Answer| answer.headers.iter().filter(|(name, _)| name != "date").cloned().collect::<Vec<_>>();
     assert_eq!((head.status, without_date(&head), head.body.len()), (200, without_date(&get), 0));
     for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE"] {
         let answer = daemon.ask(method, "/rss.xml", &[]).await;
@@ -143,7 +144,9 @@ async fn usual_names_lead_to_the_one_address() {
 #[tokio::test]
 async fn what_is_not_there_is_404_and_helps() {
     let daemon = daemon().await;
-    for path in ["/nope", "/news/nope", "/../../etc/passwd", "/%2e%2e/etc/passwd", "/news//rss.xml", "/rss.xml/", "/\u{7f}"] {
+    for path in
+        ["/nope", "/news/nope", "/../../etc/passwd", "/%2e%2e/etc/passwd", "/news//rss.xml", "/rss.xml/", "/\u{7f}"]
+    {
         let answer = daemon.get(path, &[]).await;
         assert!([400, 404].contains(&answer.status), "{path}: {}", answer.status);
     }

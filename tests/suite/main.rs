@@ -1,5 +1,7 @@
 //! The suite: what feedmill does, through its front doors. One binary, so that it links once.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod bad_input;
 mod command_line;
 mod config;

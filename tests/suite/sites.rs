@@ -17,7 +17,17 @@ fn every_route_is_there() {
     let expected: Vec<String> = ["/", "/digests/", "/papers/", "/xin-wen-zi-xun/"]
         .iter()
         .flat_map(|folder| ["", "atom.xml", "feed.json", "rss.xml"].map(|file| format!("{folder}{file}")))
-        .chain(["/digests/2025-05-21/", "/digests/2025-05-22/", "/favicon.ico", "/feeds.opml", "/robots.txt", "/style.css"].map(str::to_owned))
+        .chain(
+            [
+                "/digests/2025-05-21/",
+                "/digests/2025-05-22/",
+                "/favicon.ico",
+                "/feeds.opml",
+                "/robots.txt",
+                "/style.css",
+            ]
+            .map(str::to_owned),
+        )
         .collect();
     let mut expected = expected;
     expected.sort();
@@ -56,8 +66,14 @@ fn a_site_below_a_folder_links_below_it() {
     let folder = sample();
     let out = Folder::new();
     let output = out.file("site");
-    let arguments =
-        ["build", folder.path().to_str().unwrap(), "--output", output.to_str().unwrap(), "--base-url", "https://example.org/news"];
+    let arguments = [
+        "build",
+        folder.path().to_str().unwrap(),
+        "--output",
+        output.to_str().unwrap(),
+        "--base-url",
+        "https://example.org/news",
+    ];
     assert!(feedmill(&arguments).status.success());
     let home = std::fs::read_to_string(output.join("index.html")).unwrap();
     assert!(home.contains("href=\"/news/style.css\"") && home.contains("href=\"/news/digests/2025-05-22/\""));
@@ -83,6 +99,26 @@ fn equal_content_gives_equal_files_wherever_and_whenever() {
     }
     assert!(builds[0].len() > 20);
     assert_eq!(builds[0], builds[1]);
+}
+
+#[test]
+fn a_build_with_a_state_folder_keeps_the_times_of_the_first() {
+    let folder = sample();
+    let out = Folder::new();
+    let state = out.file("state");
+    let build = |name: &str, now: &str| {
+        let output = out.file(name);
+        let content = folder.path().to_str().unwrap();
+        let arguments =
+            ["build", content, "--state", state.to_str().unwrap(), "--output", output.to_str().unwrap(), "--now", now];
+        assert!(feedmill(&arguments).status.success());
+        files(&output)
+    };
+    // On its own day, before its hour: the digest is published when it is first seen, and that stays.
+    let first = build("one", "2025-05-22T03:00:00Z");
+    assert!(String::from_utf8_lossy(&first["feed.json"]).contains("2025-05-22T03:00:00+00:00"));
+    assert_eq!(first, build("two", "2025-05-22T03:00:00Z"));
+    assert_eq!(first, build("three", "2025-06-30T12:00:00Z"));
 }
 
 #[test]
@@ -117,7 +153,8 @@ fn the_list_of_all_feeds_names_every_feed() {
     let document = roxmltree::Document::parse(&text).unwrap();
     let outlines = document.descendants().filter(|node| node.has_tag_name("outline"));
     let urls: Vec<&str> = outlines.map(|node| node.attribute("xmlUrl").unwrap()).collect();
-    let expected = ["", "digests/", "xin-wen-zi-xun/", "papers/"].map(|f| format!("https://news.example.org/{f}rss.xml"));
+    let expected =
+        ["", "digests/", "xin-wen-zi-xun/", "papers/"].map(|f| format!("https://news.example.org/{f}rss.xml"));
     assert_eq!(urls, expected);
     assert_eq!(page(&site, "/feeds.opml").media_type, "text/x-opml; charset=utf-8");
 }

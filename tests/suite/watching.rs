@@ -163,13 +163,40 @@ async fn last_modified_moves_whenever_the_entity_tag_does() {
 async fn a_new_configuration_takes_effect_and_ids_stay() {
     let mut daemon = one_day().serve().await;
     let before = daemon.until_titles(&["a"]).await;
-    let mut options = daemon_options("site: {title: Another}\nsections: {known: [{slug: neues, headings: [News]}]}", daemon.folder.path());
+    let mut options = daemon_options(
+        "site: {title: Another}\nsections: {known: [{slug: neues, headings: [News]}]}",
+        daemon.folder.path(),
+    );
     options.site.feeds.base_url = BASE.replace("news", "other");
     daemon.requests.send(Request::Reload(Box::new(options))).await.unwrap();
     let after = daemon.until("the new section is there", |site| site.pages.contains_key("/neues/rss.xml")).await;
     assert_eq!(fields(&before, "/", "id"), fields(&after, "/", "id"));
     assert!(fields(&after, "/", "url")[0].starts_with("https://other.example.org/"));
     assert!(!after.pages.contains_key("/news/rss.xml"));
+}
+
+#[tokio::test]
+async fn corrections_and_late_items_outlast_a_restart() {
+    let state = Folder::new();
+    let yaml = format!("state: {{folder: '{}'}}", state.path().display());
+    let mut daemon = Folder::with([("2025-05-21.md", day("2025-05-21", &["a", "b"]).as_str())]).serve_with(&yaml).await;
+    daemon.until_titles(&["a", "b"]).await;
+    let text = day("2025-05-21", &["a", "b", "late"]).replace("### b", "### B corrected");
+    daemon.folder.write("2025-05-21.md", text);
+    let before = daemon.until_titles(&["late", "a", "B corrected"]).await;
+    let mut daemon = daemon.stop().await.serve_with(&yaml).await;
+    let after = daemon.until_titles(&["late", "a", "B corrected"]).await;
+    for route in ["/rss.xml", "/atom.xml", "/feed.json", "/digests/atom.xml"] {
+        assert_eq!(before.pages[route].body, after.pages[route].body, "{route}");
+    }
+}
+
+#[tokio::test]
+async fn a_state_folder_that_cannot_be_used_stops_nothing() {
+    let state = Folder::with([("taken", "a file where a folder should be")]);
+    let yaml = format!("state: {{folder: '{}'}}", state.file("taken").display());
+    let mut daemon = one_day().serve_with(&yaml).await;
+    daemon.until_titles(&["a"]).await;
 }
 
 #[tokio::test]
@@ -183,7 +210,10 @@ async fn no_response_mixes_two_sites() {
         while !stopped.is_cancelled() {
             let text = tokio::task::spawn_blocking(move || fetch(address)).await.unwrap();
             let feed: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-            let versions: std::collections::HashSet<String> = feed["items"].as_array().unwrap().iter()
+            let versions: std::collections::HashSet<String> = feed["items"]
+                .as_array()
+                .unwrap()
+                .iter()
                 .map(|item| item["title"].as_str().unwrap().split(' ').next().unwrap().to_owned())
                 .collect();
             assert_eq!(versions.len(), 1, "two states in one feed: {versions:?}");
