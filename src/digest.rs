@@ -4,6 +4,7 @@
 //! gives those) nor feeds. What a newcomer gets wrong: wrong content is a finding, never an error.
 
 pub mod date;
+mod emphasis;
 mod front_matter;
 pub mod html;
 mod item;
@@ -234,7 +235,7 @@ impl<'f> File<'f> {
             findings.push(self.source.finding(span.start, Code::NestingTooDeep, message, remedy));
         }
         let renderer = html::Renderer::new(self.source, outline, self.rules.base.as_ref());
-        let reader = item::Reader { source: self.source, rules: self.rules, renderer: &renderer };
+        let reader = item::Reader::new(self.source, self.rules, &renderer);
         let mut gatherer = Gatherer::new(outline, reader);
         gatherer.gather(&parts);
         let Gatherer { sections, findings: found, .. } = gatherer;

@@ -13,10 +13,16 @@ fn main() -> ExitCode {
     match feedmill::commands::run(cli) {
         Ok(code) => code,
         Err(error) => {
-            tracing::error!("{error:#}");
+            complain(&error);
             ExitCode::from(2)
         }
     }
+}
+
+/// The reason why nothing could be done, as one chain.
+#[expect(clippy::print_stderr, reason = "the log may be filtered; this must be seen")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
 }
 
 /// Log lines on standard error: in colour for people, without the time for the journal, which has its own.

@@ -3,6 +3,7 @@
 //! Markdown is rendered from events whose links were checked one by one; only where an author wrote raw HTML does the
 //! sanitizer read the result again.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
@@ -32,6 +33,13 @@ pub enum Target {
     Relative,
     /// No URL, or of a scheme that readers do not follow.
     Unusable,
+}
+
+impl Target {
+    /// Whether a link in a text can lead there.
+    fn is_usable(&self) -> bool {
+        matches!(self, Target::Web(_) | Target::Mail(_))
+    }
 }
 
 /// Resolves a link target as WHATWG URL does; only http, https and mailto pass.
@@ -170,6 +178,8 @@ impl<'a> Body<'_, 'a> {
                     self.events.push(Event::Start(Tag::Heading { level, id, classes, attrs }));
                 }
                 Event::FootnoteReference(name) => self.note(name),
+                // A box that no reader can tick; as a sign it is the same everywhere.
+                Event::TaskListMarker(done) => self.events.push(Event::Text(if *done { "☑ " } else { "☐ " }.into())),
                 Event::SoftBreak if self.between_cjk(events.get(at)) => {}
                 Event::Html(html) | Event::InlineHtml(html) => {
                     self.raw_html(html, span.start);
@@ -219,14 +229,20 @@ impl<'a> Body<'_, 'a> {
     }
 
     fn raw_html(&mut self, html: &str, offset: usize) {
+        const STRIPPED: [&str; 10] =
+            ["script", "style", "iframe", "object", "embed", "form", "input", "button", "select", "textarea"];
         self.raw = true;
-        let lower = html.to_ascii_lowercase();
-        let stripped = ["script", "style", "iframe", "object", "embed", "form"];
-        if let Some(name) = stripped.into_iter().find(|name| opens(&lower, name)) {
+        let source = self.renderer.source;
+        if let Some(name) = STRIPPED.into_iter().find(|name| opens(html, name)) {
             let message = format!("<{name}> is stripped: feed readers refuse it");
-            let finding =
-                self.renderer.source.finding(offset, Code::HtmlStripped, message, "link to it or use plain Markdown");
-            self.findings.push(finding);
+            let remedy = "link to it or use plain Markdown";
+            self.findings.push(source.finding(offset, Code::HtmlStripped, message, remedy));
+        }
+        for destination in addresses(html) {
+            let target = target(destination, self.renderer.base);
+            if target != Target::Fragment {
+                self.findings.extend(complaint(source, &target, destination, offset).filter(|_| !target.is_usable()));
+            }
         }
     }
 
@@ -270,10 +286,22 @@ fn image_tag(url: &str, alt: &str) -> String {
     tag
 }
 
+/// Whether raw HTML has a start tag of this name.
 fn opens(html: &str, name: &str) -> bool {
     html.match_indices('<').any(|(at, _)| {
-        let rest = &html[at + 1..];
-        rest.strip_prefix(name).is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        let tag = html.as_bytes()[at + 1..].iter().take_while(|byte| byte.is_ascii_alphanumeric());
+        tag.map(u8::to_ascii_lowercase).eq(name.bytes())
+    })
+}
+
+/// The quoted addresses in raw HTML, as far as a finding needs them; the sanitizer reads the HTML properly.
+fn addresses(html: &str) -> impl Iterator<Item = &str> {
+    let names = [" href=", " src=", " poster="];
+    let starts = names.into_iter().flat_map(move |name| html.match_indices(name).map(|(at, name)| at + name.len()));
+    starts.filter_map(move |start| {
+        let quote = html[start..].chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let rest = &html[start + 1..];
+        rest.find(quote).map(|end| &rest[..end])
     })
 }
 
@@ -308,22 +336,28 @@ fn raw_nesting(events: &[Event<'_>]) -> usize {
 fn sanitizer(base: Option<&Url>) -> ammonia::Builder<'static> {
     let mut builder = ammonia::Builder::default();
     builder
-        .add_tags(["video", "audio", "source", "picture", "input"])
+        .add_tags(["video", "audio", "source", "picture"])
         .add_tag_attributes("img", ["loading", "referrerpolicy"])
         .add_tag_attributes("video", ["src", "controls", "width", "height", "preload"])
         .add_tag_attributes("audio", ["src", "controls", "preload"])
         .add_tag_attributes("source", ["src", "type"])
         .add_tag_attributes("details", ["open"])
         .add_tag_attributes("code", ["class"])
-        .add_tag_attribute_values("input", "type", ["checkbox"])
-        .set_tag_attribute_value("input", "disabled", "")
         .set_tag_attribute_value("img", "referrerpolicy", "no-referrer")
         .add_generic_attributes(["style", "dir"])
-        .filter_style_properties(HashSet::from(["text-align"]))
+        .attribute_filter(|_, name, value| if name == "style" { alignment(value) } else { Some(value.into()) })
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
         .link_rel(None)
         .url_relative(base.map_or(UrlRelative::Deny, |base| UrlRelative::RewriteWithBase(base.clone())));
     builder
+}
+
+/// The one declaration of a style attribute that every reader and the validator take.
+fn alignment(style: &str) -> Option<Cow<'_, str>> {
+    let mut declarations = style.split(';').filter_map(|declaration| declaration.split_once(':'));
+    let value = declarations.find(|(name, _)| name.trim().eq_ignore_ascii_case("text-align"))?.1.trim();
+    let known = ["left", "right", "center", "justify", "start", "end"].contains(&value);
+    known.then(|| format!("text-align:{value}").into())
 }
 
 /// Escapes a text for HTML.

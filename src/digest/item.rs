@@ -2,6 +2,8 @@
 //!
 //! Where an item begins and ends was decided before ([`super::section`]); here is only what stands in it.
 
+use std::collections::HashSet;
+
 use pulldown_cmark::{Event, Tag, TagEnd};
 use url::Url;
 
@@ -40,9 +42,17 @@ pub struct Reader<'r, 'a> {
     pub rules: &'r Rules,
     /// Makes HTML of bodies.
     pub renderer: &'r Renderer<'a>,
+    /// The labels of [`Rules`], normalized.
+    labels: HashSet<String>,
 }
 
-impl<'a> Reader<'_, 'a> {
+impl<'r, 'a> Reader<'r, 'a> {
+    /// A reader for the items of one file.
+    pub fn new(source: &'r Source, rules: &'r Rules, renderer: &'r Renderer<'a>) -> Reader<'r, 'a> {
+        let labels = rules.labels.iter().map(|label| normalized(label)).collect();
+        Reader { source, rules, renderer, labels }
+    }
+
     /// The item, or `None` when there is no text to call it by; what is wrong is a finding.
     pub fn read(&self, draft: Draft<'a>, findings: &mut Vec<Finding>) -> Option<Item> {
         let Draft { heading, mut body, offset, id, categories } = draft;
@@ -102,7 +112,7 @@ impl<'a> Reader<'_, 'a> {
         if word.is_empty() {
             return SIGNS.contains(&text.as_str());
         }
-        self.rules.labels.iter().any(|label| normalized(label) == word)
+        self.labels.contains(&word)
     }
 
     /// A link that covers a title; a heading's own is looked at only here, so what is wrong with it is told here.

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
+use super::emphasis;
 use super::text::{is_cjk, one_line};
 
 /// A Markdown event and the bytes of the text it came from.
@@ -85,8 +86,9 @@ impl<'a> Outline<'a> {
             | Options::ENABLE_HEADING_ATTRIBUTES;
         let mut outline = Outline { events: Vec::new(), blocks: Vec::new(), too_deep: None };
         let mut depth = 0_usize;
-        for (event, span) in Parser::new_ext(text, options).into_offset_iter() {
-            let span = span.start + text_start..span.end + text_start;
+        let parsed = Parser::new_ext(text, options).into_offset_iter();
+        let parsed = parsed.map(|(event, span)| (event, span.start + text_start..span.end + text_start)).collect();
+        for (event, span) in emphasis::mend(parsed, text, text_start) {
             match &event {
                 Event::Start(_) => depth += 1,
                 Event::End(_) => depth -= 1,

@@ -8,6 +8,7 @@ import os
 import pathlib
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -77,14 +78,25 @@ def module(name):
         raise Failure(f"the Python module {name} must be installed: {error}") from error
 
 
-def run(command, accepted=(0,), **options):
-    """Runs a program to its end and gives what it printed."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "timeout": 50} | options
-    done = subprocess.run([str(part) for part in command], **options)
-    if done.returncode not in accepted:
-        told = b"\n".join(part for part in (done.stdout, done.stderr) if part).decode(errors="replace")
-        raise Failure(f"{' '.join(map(str, command))}\n  exit code {done.returncode}, expected {accepted}\n{told[-3000:]}")
-    return done
+def run(command, accepted=(0,), seconds=50, **options):
+    """Runs a program, with whatever it starts, to its end and gives what it printed."""
+    command = [tool(str(command[0])), *(str(part) for part in command[1:])]
+    line = " ".join(command)
+    line = line if len(line) < 200 else line[:200] + "…"
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, start_new_session=True, **pipes, **options)
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired as late:
+        raise Failure(f"{line}\n  expected: an end within {seconds} seconds") from late
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.returncode not in accepted:
+        told = b"\n".join(part for part in (out, err) if part).decode(errors="replace")
+        raise Failure(f"{line}\n  exit code {process.returncode}, expected {accepted}\n{told[-3000:]}")
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 @contextlib.contextmanager
@@ -192,9 +204,23 @@ class Daemon:
         return json.loads(body)
 
 
+def all_of(*judges):
+    """Calls every one, so that one failure does not hide the others."""
+    failures = []
+    for judge in judges:
+        try:
+            judge()
+        except Failure as failure:
+            failures.append(str(failure))
+    if failures:
+        raise Failure("\n".join(failures))
+
+
 def main(check_everything):
     """Runs a script's check; its outcome is the last line and the exit code."""
     begun, name = time.monotonic(), pathlib.Path(sys.argv[0]).name
+    # So that whoever ends the check early finds everything cleaned up as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         check_everything()
     except Failure as failure:

@@ -5,6 +5,7 @@ newsboat, rss2email, sfeed and feedparser, each to all items and to one section,
 with their state kept: the first time, after a new digest, after a corrected title, and after nothing happened.
 """
 
+import contextlib
 import datetime
 import email.header
 import email.utils
@@ -46,7 +47,6 @@ class Newsboat:
     correction = "replaced"
 
     def __init__(self, folder, url):
-        tool("newsboat")
         self.folder, self.cache = folder, folder / "cache.db"
         (folder / "urls").write_text(url + "\n")
         (folder / "config").write_text("auto-reload no\n")
@@ -59,7 +59,7 @@ class Newsboat:
         self.call("-x", "reload")
 
     def rows(self, query):
-        with sqlite3.connect(self.cache) as connection:
+        with contextlib.closing(sqlite3.connect(self.cache)) as connection:
             return connection.execute(query).fetchall()
 
     def entries(self):
@@ -84,7 +84,6 @@ class Rss2email:
     correction = "ignored"
 
     def __init__(self, folder, url):
-        tool("r2e")
         self.base = ["r2e", "-c", folder / "config", "-d", folder / "state"]
         self.inbox = folder / "mail" / "inbox"
         self.inbox.parent.mkdir()
@@ -122,7 +121,7 @@ class Sfeed:
     correction = "added"
 
     def __init__(self, folder, url):
-        tool("sfeed_update"), tool("curl")
+        tool("curl")  # with which sfeed_update fetches
         self.settings, self.table = folder / "sfeedrc", folder / "subscription"
         self.settings.write_text(f"sfeedpath='{folder}'\nfeeds() {{ feed subscription '{url}'; }}\n")
 
