@@ -127,7 +127,7 @@ impl Mill {
             );
         }
         let site = Site::build(&settlement.digests, &self.options.site, previous, now);
-        let next_moment = settlement.waiting.first().map(|(_, moment)| moment.to_utc());
+        let next_moment = settlement.waiting.first().map(|waiting| waiting.moment.to_utc());
         Ok(Outcome { changes, site: Some(site), next_moment, elapsed: begun.elapsed() })
     }
 }
@@ -151,11 +151,8 @@ impl Daemon {
         .context("the first build broke off")?;
         let outcome = outcome?;
         watch.looked();
-        let site = outcome.site.as_ref().map(|site| (site.digests, site.items)).unwrap_or_default();
-        tell_findings(&outcome.changes);
+        tell(&outcome);
         let first = Arc::new(outcome.site.context("the first build made no site")?);
-        let elapsed_ms = outcome.elapsed.as_millis();
-        tracing::info!(content = %mill.options.content.display(), digests = site.0, items = site.1, elapsed_ms, "site built");
         let stop = CancellationToken::new();
         let (site, newest) = watch::channel(first);
         let (server_options, limits) = watch::channel(server_options);
@@ -238,11 +235,8 @@ impl Daemon {
         if self.failing.take().is_some() {
             tracing::info!("the content folder can be read again");
         }
-        tell_findings(&outcome.changes);
+        tell(&outcome);
         let Some(site) = outcome.site else { return };
-        let Changes { changed, removed, .. } = &outcome.changes;
-        let elapsed_ms = outcome.elapsed.as_millis();
-        tracing::info!(digests = site.digests, items = site.items, ?changed, ?removed, elapsed_ms, "site built");
         tell_service_manager(&[NotifyState::Status(&format!("{} digests, {} items", site.digests, site.items))]);
         self.next_moment = outcome.next_moment;
         self.site.send_replace(Arc::new(site));
@@ -278,12 +272,32 @@ pub fn tell_service_manager(states: &[NotifyState<'_>]) {
     }
 }
 
-fn tell_findings(changes: &Changes) {
-    for Finding { path, line, column, severity, message, remedy, .. } in &changes.new_findings {
+/// What a look found and what was built of it, for the log.
+fn tell(outcome: &Outcome) {
+    for Finding { path, line, column, severity, message, remedy, .. } in &outcome.changes.new_findings {
         match severity {
             Severity::Error => tracing::error!(%path, line, column, %message, %remedy, "finding"),
             Severity::Warning => tracing::warn!(%path, line, column, %message, %remedy, "finding"),
             Severity::Note => tracing::debug!(%path, line, column, %message, %remedy, "finding"),
         }
+    }
+    let Some(Site { digests, items, .. }) = &outcome.site else { return };
+    let (changed, removed) = (summary(&outcome.changes.changed), summary(&outcome.changes.removed));
+    let elapsed_ms = outcome.elapsed.as_millis();
+    match outcome.next_moment {
+        None => tracing::info!(digests, items, %changed, %removed, elapsed_ms, "site built"),
+        Some(next) => {
+            tracing::info!(digests, items, %changed, %removed, elapsed_ms, %next, "site built; a digest waits")
+        }
+    }
+}
+
+/// A few names, or how many there are.
+fn summary(paths: &[String]) -> String {
+    const FEW: usize = 5;
+    match paths {
+        [] => "none".to_owned(),
+        few if few.len() <= FEW => few.join(", "),
+        many => format!("{} files", many.len()),
     }
 }

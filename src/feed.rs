@@ -303,7 +303,7 @@ impl Gatherer<'_> {
         let Options { title, description, language, authors, base_url, .. } = self.options;
         let full_title = if named.name.is_empty() { title.clone() } else { format!("{title}: {}", named.name) };
         let fallback =
-            || if named.name.is_empty() { description.clone() } else { format!("{}. {description}", named.name) };
+            || if named.name.is_empty() { description.clone() } else { format!("{} · {description}", named.name) };
         let entries = self.window(entries);
         let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or_else(beginning);
         Feed {

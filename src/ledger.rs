@@ -18,6 +18,7 @@ use url::Url;
 
 use crate::digest::text::normalized;
 use crate::digest::{Digest, Item};
+use crate::finding::{Code, Finding, Place};
 
 /// How ids and moments are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,8 +92,26 @@ pub struct Settled {
 pub struct Settlement {
     /// The published digests, newest first.
     pub digests: Vec<Settled>,
-    /// Keys and moments of the digests that wait for their date, earliest first.
-    pub waiting: Vec<(String, DateTime<FixedOffset>)>,
+    /// The digests that wait for their date, earliest first.
+    pub waiting: Vec<Waiting>,
+}
+
+/// A digest dated in the future.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The digest.
+    pub digest: Arc<Digest>,
+    /// When it will be published.
+    pub moment: DateTime<FixedOffset>,
+}
+
+impl Waiting {
+    /// Tells the author, who may have mistyped the date.
+    pub fn finding(&self) -> Finding {
+        let message = format!("dated {}, in the future: it waits until {}", self.digest.date, self.moment.to_rfc3339());
+        let remedy = "nothing to do, unless the date or time.timezone is wrong";
+        Finding::new(&self.digest.path, Place::START, Code::DateInFuture, message, remedy)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,7 +187,10 @@ impl Ledger {
             editions.sort_by(|one, other| one.0.cmp(&other.0));
             let moment = moment(date, options);
             if date > now.date_naive() {
-                settlement.waiting.extend(editions.iter().map(|(key, _)| (key.clone(), moment.fixed_offset())));
+                let moment = moment.fixed_offset();
+                settlement
+                    .waiting
+                    .extend(editions.iter().map(|(_, digest)| Waiting { digest: digest.clone(), moment }));
                 continue;
             }
             let mut moment = moment.min(now);

@@ -20,9 +20,13 @@ const CARD_TITLES: usize = 3;
 /// How many digests the first page lists.
 const LATEST_DIGESTS: usize = 7;
 
+/// The language of the pages' own words; what comes from digests names its language itself.
+const OWN_WORDS: &str = "en";
+
 /// What every page has around its own part.
 struct Frame<'a> {
     title: String,
+    /// Of the page; what stands in another language says so.
     lang: &'a str,
     canonical: String,
     /// The path of the public address without a `/` at the end: empty unless it is below a folder.
@@ -37,7 +41,7 @@ impl<'a> Frame<'a> {
         let others = feeds.iter().filter(|feed| feed.route != own.route);
         Frame {
             title: title.to_owned(),
-            lang: own.language.as_deref().unwrap_or("en"),
+            lang: OWN_WORDS,
             root: feed::root_path(&own.base_url),
             canonical: absolute(&own.base_url, route),
             feeds: std::iter::once(own).chain(others).collect(),

@@ -74,6 +74,20 @@ fn two_languages_of_one_date_are_no_mistake() {
 }
 
 #[test]
+fn a_date_in_the_future() {
+    let folder = good();
+    folder.write("2199-05-22.md", digest("2199-05-22", &[("News", &["x"])]));
+    expect(
+        &folder,
+        0,
+        "2199-05-22.md:1:1: note: dated 2199-05-22, in the future: it waits until 2199-05-22T08:00:00+00:00",
+    );
+    let run = feedmill(&["check", folder.file("2199-05-22.md").to_str().unwrap()]);
+    assert!(String::from_utf8(run.stdout).unwrap().contains("in the future"));
+    assert_eq!(titles(&folder.site(), "/"), ["good"]);
+}
+
+#[test]
 fn an_empty_file() {
     let folder = good();
     folder.write("2025-05-22.md", "");
