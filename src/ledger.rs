@@ -286,31 +286,44 @@ fn whole_seconds(now: DateTime<Utc>) -> DateTime<Utc> {
 
 /// Anchor and id of each item, in file order; no two are the same.
 fn identities(key: &str, digest: &Digest, options: &Options) -> Vec<(String, String)> {
-    let mut taken = HashSet::new();
     let fixed: HashSet<&str> = digest.items().filter_map(|(_, item)| item.id.as_deref()).collect();
+    // How often a name was wished for, so that five thousand equal items are numbered in five thousand steps.
+    let mut taken: HashMap<String, u32> = HashMap::new();
     let anchors = digest.items().map(|(_, item)| {
-        let anchor = wishes(item, options).find(|wish| {
-            (item.id.as_deref() == Some(wish) || !fixed.contains(wish.as_str())) && taken.insert(wish.clone())
-        });
-        let anchor = anchor.unwrap_or_default();
+        let wishes = wishes(item, options);
+        let free = |wish: &&String| {
+            let is_own = item.id.as_deref() == Some(wish.as_str());
+            (is_own || !fixed.contains(wish.as_str())) && !taken.contains_key(*wish)
+        };
+        let anchor = wishes.iter().find(free).cloned().unwrap_or_else(|| numbered(wishes.last(), &mut taken));
+        taken.insert(anchor.clone(), 1);
         let id = options.tag(&format!("{key}/{anchor}"));
         (anchor, id)
     });
     anchors.collect()
 }
 
-/// The names an item would like, best first: its author's, its story's, that with its title, and that with a number.
-fn wishes<'i>(item: &'i Item, options: &Options) -> impl Iterator<Item = String> + use<'i> {
+/// A name with the first number that is free.
+fn numbered(wish: Option<&String>, taken: &mut HashMap<String, u32>) -> String {
+    let wish = wish.cloned().unwrap_or_default();
+    loop {
+        let count = taken.entry(wish.clone()).or_insert(1);
+        *count += 1;
+        let name = format!("{wish}-{count}");
+        if !taken.contains_key(&name) {
+            return name;
+        }
+    }
+}
+
+/// The names an item would like, best first: its author's, its story's, that with its title.
+fn wishes(item: &Item, options: &Options) -> Vec<String> {
     let title = normalized(&item.title);
     let story = item.link.as_deref().map(|link| canonical_link(link, options));
     let fixed = item.id.as_deref().map(ascii_id).filter(|id| !id.is_empty());
     let plain = short_hash(story.as_deref().unwrap_or(&title));
     let both = short_hash(&format!("{}\n{title}", story.unwrap_or_default()));
-    let numbered = (2_u32..).map({
-        let both = both.clone();
-        move |number| format!("{both}-{number}")
-    });
-    fixed.into_iter().chain([plain, both]).chain(numbered)
+    fixed.into_iter().chain([plain, both]).collect()
 }
 
 /// An author's id with only what a `tag:` URI and an anchor may hold.

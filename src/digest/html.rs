@@ -84,8 +84,14 @@ impl<'a> Renderer<'a> {
 
     /// The HTML of some events. Links and images that lead nowhere leave their text, with a finding.
     pub fn render(&self, events: &[Spanned<'a>], findings: &mut Vec<Finding>) -> String {
-        let mut body =
-            Body { renderer: self, findings, events: Vec::with_capacity(events.len()), raw: false, notes: Vec::new() };
+        let mut body = Body {
+            renderer: self,
+            findings,
+            events: Vec::with_capacity(events.len()),
+            raw: false,
+            notes: Vec::new(),
+            numbers: HashMap::new(),
+        };
         body.walk(events);
         body.append_notes();
         let Body { events, raw, .. } = body;
@@ -141,7 +147,9 @@ struct Body<'r, 'a> {
     findings: &'r mut Vec<Finding>,
     events: Vec<Event<'a>>,
     raw: bool,
+    /// The footnotes in the order of their first mention, and the number of each.
     notes: Vec<String>,
+    numbers: HashMap<String, usize>,
 }
 
 impl<'a> Body<'_, 'a> {
@@ -202,11 +210,11 @@ impl<'a> Body<'_, 'a> {
         if !self.renderer.footnotes.contains_key(&**name) {
             return;
         }
-        let known = self.notes.iter().position(|note| **note == **name);
-        let number = known.unwrap_or_else(|| {
+        let next = self.numbers.len() + 1;
+        let number = *self.numbers.entry(name.to_string()).or_insert_with(|| {
             self.notes.push(name.to_string());
-            self.notes.len() - 1
-        }) + 1;
+            next
+        });
         self.events.push(Event::InlineHtml(format!("<sup>{number}</sup>").into()));
     }
 

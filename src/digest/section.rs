@@ -2,6 +2,7 @@
 //!
 //! Rules in the order they are tried, each on the tree of headings of one file. What recurs over a folder is not known here.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use pulldown_cmark::{Event, Tag};
@@ -56,12 +57,23 @@ pub struct Gatherer<'r, 'a> {
     /// What is wrong so far.
     pub findings: Vec<Finding>,
     items: usize,
+    /// The sections by slug and by what their headings have in common.
+    opened: HashMap<(String, String), usize>,
+    slugs: HashSet<String>,
 }
 
 impl<'r, 'a> Gatherer<'r, 'a> {
     /// A gatherer that has found nothing yet.
     pub fn new(outline: &'r Outline<'a>, reader: Reader<'r, 'a>) -> Gatherer<'r, 'a> {
-        Gatherer { outline, reader, sections: Vec::new(), findings: Vec::new(), items: 0 }
+        Gatherer {
+            outline,
+            reader,
+            sections: Vec::new(),
+            findings: Vec::new(),
+            items: 0,
+            opened: HashMap::new(),
+            slugs: HashSet::new(),
+        }
     }
 
     /// Takes in everything below the title.
@@ -146,12 +158,15 @@ impl<'r, 'a> Gatherer<'r, 'a> {
             }
             (None, super::Unknown::Own) => (slug_of(title), title.to_owned()),
         };
-        let same = |section: &Section| section.slug == slug && comparable(&section.title) == comparable(&title);
-        if let Some(index) = self.sections.iter().position(same) {
-            return index;
+        let key = (slug, comparable(&title));
+        if let Some(index) = self.opened.get(&key) {
+            return *index;
         }
-        let taken = self.sections.iter().any(|section| section.slug == slug);
-        let slug = if taken { format!("{slug}-{}", short_hash(&comparable(&title))) } else { slug };
+        // Another heading has the slug already: 公式 and 公事 are read alike.
+        let slug =
+            if self.slugs.contains(&key.0) { format!("{}-{}", key.0, short_hash(&key.1)) } else { key.0.clone() };
+        self.slugs.insert(slug.clone());
+        self.opened.insert(key, self.sections.len());
         let line = self.reader.source.line(offset);
         self.sections.push(Section { slug, title, items: Vec::new(), line });
         self.sections.len() - 1
@@ -178,15 +193,18 @@ impl<'r, 'a> Gatherer<'r, 'a> {
     }
 
     fn section_at(&mut self, index: usize) -> &mut Vec<Item> {
-        let index = if index == UNNAMED {
-            self.sections.iter().position(|section| section.slug.is_empty()).unwrap_or_else(|| {
-                self.sections.push(Section { slug: String::new(), title: String::new(), items: Vec::new(), line: 1 });
-                self.sections.len() - 1
-            })
-        } else {
-            index
-        };
+        let index = if index == UNNAMED { self.unnamed() } else { index };
         &mut self.sections[index].items
+    }
+
+    /// The section without a name, made when the first item needs it.
+    fn unnamed(&mut self) -> usize {
+        let next = self.sections.len();
+        let index = *self.opened.entry((String::new(), String::new())).or_insert(next);
+        if index == next {
+            self.sections.push(Section { slug: String::new(), title: String::new(), items: Vec::new(), line: 1 });
+        }
+        index
     }
 
     fn heading_item(&self, heading: usize, node: &Node, categories: &[String]) -> Draft<'a> {

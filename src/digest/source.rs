@@ -3,6 +3,7 @@
 //! Lines stay lines: what is removed here never moves a line number.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 
 use super::text::is_xml_char;
@@ -16,6 +17,9 @@ pub struct Source {
     /// The text: UTF-8, LF line ends, no byte order marks, only characters that XML 1.0 allows.
     pub text: String,
     line_starts: Vec<usize>,
+    /// The last place asked for: its byte, the start of its line, its column. Places are asked for in order, mostly, and a
+    /// line of a megabyte must not be counted again for each.
+    last: Cell<(usize, usize, usize)>,
 }
 
 impl Source {
@@ -25,7 +29,7 @@ impl Source {
         let decoded = String::from_utf8_lossy(bytes);
         let text = clean(&decoded);
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        let source = Source { path: path.to_owned(), text, line_starts };
+        let source = Source { path: path.to_owned(), text, line_starts, last: Cell::new((0, 0, 1)) };
         if let Cow::Owned(_) = decoded {
             let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
             findings.push(Finding::new(
@@ -52,7 +56,10 @@ impl Source {
     pub fn place(&self, offset: usize) -> Place {
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = self.line_starts[line - 1];
-        let column = self.text.get(start..offset).map_or(0, |before| before.chars().count()) + 1;
+        let (last, last_start, last_column) = self.last.get();
+        let (from, counted) = if last_start == start && last <= offset { (last, last_column) } else { (start, 1) };
+        let column = counted + self.text.get(from..offset).map_or(0, |between| between.chars().count());
+        self.last.set((offset, start, column));
         Place { line, column }
     }
 
