@@ -119,7 +119,7 @@ impl Mill {
         if reason == Reason::Changes && !changes.any() {
             return Ok(Outcome { changes, site: None, next_moment: None, elapsed: begun.elapsed() });
         }
-        let settlement = self.ledger.settle(&self.library.digests(), now, &self.options.site.ids);
+        let settlement = self.ledger.settle(self.library.digests(), now, &self.options.site.ids);
         if let Err(error) = self.ledger.write() {
             tracing::error!(
                 reason = format!("{error:#}"),

@@ -68,12 +68,23 @@ pub struct Library {
     rules: Rules,
     files: BTreeMap<String, File>,
     folder_findings: Vec<Finding>,
+    /// The digests of `files` with their keys, and what is to be said of the keys.
+    keyed: Vec<(String, Arc<Digest>)>,
+    key_findings: Vec<Finding>,
 }
 
 impl Library {
     /// A library that has not looked yet.
     pub fn new(root: &Path, options: Options, rules: Rules) -> Library {
-        Library { root: root.to_owned(), options, rules, files: BTreeMap::new(), folder_findings: Vec::new() }
+        Library {
+            root: root.to_owned(),
+            options,
+            rules,
+            files: BTreeMap::new(),
+            folder_findings: Vec::new(),
+            keyed: Vec::new(),
+            key_findings: Vec::new(),
+        }
     }
 
     /// The folder.
@@ -109,6 +120,11 @@ impl Library {
         });
         changes.new_findings.extend(findings.iter().filter(|f| !self.folder_findings.contains(f)).cloned());
         self.folder_findings = findings;
+        if changes.any() {
+            let (keyed, findings) = self.give_keys();
+            changes.new_findings.extend(findings.iter().filter(|f| !self.key_findings.contains(f)).cloned());
+            (self.keyed, self.key_findings) = (keyed, findings);
+        }
         Ok(changes)
     }
 
@@ -138,20 +154,20 @@ impl Library {
 
     /// The digests with names that are unique: of several files with one date and language, the plainest path has the
     /// bare key, and the others add what else their path says.
-    pub fn digests(&self) -> Vec<(String, Arc<Digest>)> {
-        self.keyed().0
+    pub fn digests(&self) -> &[(String, Arc<Digest>)] {
+        &self.keyed
     }
 
     /// Everything that is wrong, by path and line.
     pub fn findings(&self) -> Vec<Finding> {
-        let of_files = self.files.values().flat_map(|file| file.findings.iter().cloned());
+        let of_files = self.files.values().flat_map(|file| &file.findings);
         let mut findings: Vec<Finding> =
-            of_files.chain(self.folder_findings.iter().cloned()).chain(self.keyed().1).collect();
+            of_files.chain(&self.folder_findings).chain(&self.key_findings).cloned().collect();
         findings.sort_by(|one, other| (&one.path, one.line, one.column).cmp(&(&other.path, other.line, other.column)));
         findings
     }
 
-    fn keyed(&self) -> (Vec<(String, Arc<Digest>)>, Vec<Finding>) {
+    fn give_keys(&self) -> (Vec<(String, Arc<Digest>)>, Vec<Finding>) {
         let mut by_key: BTreeMap<&str, Vec<&Arc<Digest>>> = BTreeMap::new();
         for digest in self.files.values().filter_map(|file| file.digest.as_ref()) {
             by_key.entry(&digest.key).or_default().push(digest);

@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Build) -> anyhow::Result<ExitCode> {
         tracing::warn!(path = %finding.path, line = finding.line, message = %finding.message, remedy = %finding.remedy, "finding");
     }
     let mut ledger = options.state.as_deref().map_or_else(|| Ok(Ledger::default()), Ledger::open)?;
-    let settlement = ledger.settle(&library.digests(), now, &options.site.ids);
+    let settlement = ledger.settle(library.digests(), now, &options.site.ids);
     let site = Site::build(&settlement.digests, &options.site, None, now);
     // What the ledger says is what was published, so it is written first.
     ledger.write().and_then(|()| folder::write(&site, &arguments.output)).context("nothing was published")?;

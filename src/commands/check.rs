@@ -76,7 +76,7 @@ fn of_dates(digests: &[(String, Arc<Digest>)], options: &Options) -> Vec<Finding
 fn of_folder(folder: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let mut library = Library::new(folder, options.library.clone(), options.site.rules.clone());
     library.refresh(&HashSet::new())?;
-    let findings = library.findings().into_iter().chain(of_dates(&library.digests(), options));
+    let findings = library.findings().into_iter().chain(of_dates(library.digests(), options));
     let mut findings: Vec<Finding> =
         findings.map(|finding| Finding { path: named(folder, &finding.path), ..finding }).collect();
     findings.sort_by(|one, other| one.path.cmp(&other.path));

@@ -56,8 +56,8 @@ fn joined<'a>(events: Vec<Spanned<'a>>, text: &'a str, text_start: usize) -> Vec
     for (event, span) in events {
         if let (Event::Text(part), Some((Event::Text(before), place))) = (&event, joined.last_mut())
             && place.end == span.start
-            && source(span.start, span.end) == Some(part)
-            && source(place.start, place.end) == Some(before)
+            && source(span.start, span.end).is_some_and(|source| is_same(source, part))
+            && source(place.start, place.end).is_some_and(|source| is_same(source, before))
             && let Some(whole) = source(place.start, span.end)
         {
             *before = whole.into();
@@ -67,6 +67,11 @@ fn joined<'a>(events: Vec<Spanned<'a>>, text: &'a str, text_start: usize) -> Vec
         }
     }
     joined
+}
+
+/// Whether two texts are the very same bytes in memory; comparing their contents would be quadratic over a long line.
+fn is_same(one: &str, other: &str) -> bool {
+    std::ptr::eq(one, other)
 }
 
 fn push_text<'a>(events: &mut Vec<Spanned<'a>>, text: &str, start: usize) {
@@ -93,7 +98,7 @@ fn pairs(events: &[Spanned<'_>], text: &str, text_start: usize) -> Vec<Pair> {
             Event::Text(part) if !in_code && part.contains(MARK) => {
                 let source = &text[..span.end - text_start];
                 let start = span.start - text_start;
-                if source.get(start..) != Some(&**part) {
+                if !source.get(start..).is_some_and(|source| is_same(source, part)) {
                     continue;
                 }
                 for byte in runs_of_two(part) {

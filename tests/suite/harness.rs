@@ -74,7 +74,7 @@ impl Folder {
         let mut library = Library::new(self.path(), options.library, options.site.rules.clone());
         library.refresh(&HashSet::new()).unwrap();
         let now = moment(now);
-        let settlement = Ledger::default().settle(&library.digests(), now, &options.site.ids);
+        let settlement = Ledger::default().settle(library.digests(), now, &options.site.ids);
         Site::build(&settlement.digests, &options.site, None, now)
     }
 
