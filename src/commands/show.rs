@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &Show) -> anyhow::Result<ExitCode> {
             let findings = library.findings();
             for (key, digest) in library.digests() {
                 let own = findings.iter().filter(|finding| finding.path == digest.path).cloned().collect();
-                let shown = shown(named(path, &digest.path), &key, &digest, own, &options);
+                let shown = shown(named(path, &digest.path), key, digest, own, &options);
                 super::ignore_closed_pipe(print(&mut out, &shown, arguments.format))?;
             }
         } else {
