@@ -12,6 +12,7 @@ use anyhow::Context as _;
 
 use crate::cli::{Cli, Command, Common, Making};
 use crate::config::{self, Options, Overrides};
+use crate::ledger;
 
 /// Runs a command. What it prints for people and programs goes to standard output.
 ///
@@ -34,7 +35,14 @@ fn options_for(making: &Making, listen: Option<std::net::SocketAddr>) -> anyhow:
         listen,
         state: making.state.clone(),
     };
-    config::load(making.common.config.as_deref(), config::environment(), &overrides)
+    let options = config::load(making.common.config.as_deref(), config::environment(), &overrides)?;
+    let is_public = !options.site.feeds.base_url.is_empty();
+    if is_public && options.site.ids.authority == ledger::Options::default().authority {
+        tracing::warn!(
+            "ids.authority is not set; set it to a domain of yours before the first subscriber, for it is part of every id"
+        );
+    }
+    Ok(options)
 }
 
 /// The options of a command that only reads.

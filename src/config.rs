@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 use url::Url;
 
-use crate::digest::text::one_line;
+use crate::digest::text::{language_tag, one_line};
 use crate::digest::{self, Rules, SectionRule};
 use crate::http::{respond, server};
 use crate::library::watch;
@@ -403,6 +403,14 @@ fn resolve(config: &Config, folder: &Path, overrides: &Overrides) -> anyhow::Res
     })
 }
 
+fn language(config: &Config) -> anyhow::Result<Option<String>> {
+    let Some(text) = &config.site.language else { return Ok(None) };
+    let tag = language_tag(text);
+    Ok(Some(
+        tag.with_context(|| format!("site.language: `{text}` is no language tag; write it as en, zh-CN or pt-BR"))?,
+    ))
+}
+
 fn base_url(text: &str) -> anyhow::Result<String> {
     let url = Url::parse(text).with_context(|| format!("site.base_url: `{text}` is no address"))?;
     ensure!(
@@ -434,7 +442,7 @@ fn rules(config: &Config) -> anyhow::Result<Rules> {
         base,
         sections: known.collect(),
         unknown,
-        language: config.site.language.clone(),
+        language: language(config)?,
         max_items: config.content.max_items,
         max_nesting: config.content.max_nesting,
     };
@@ -467,7 +475,7 @@ fn feeds(config: &Config, base_url: String) -> anyhow::Result<feed::Options> {
     Ok(feed::Options {
         title,
         description,
-        language: config.site.language.clone(),
+        language: language(config)?,
         authors: config.site.authors.iter().map(|name| one_line(name)).collect(),
         base_url,
         days: config.feeds.days,

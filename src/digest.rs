@@ -81,6 +81,9 @@ impl Default for Rules {
             "来源链接",
             "链接",
             "更多详情",
+            "阅读全文",
+            "查看全文",
+            "查看详情",
             "閱讀原文",
             "続きを読む",
             "원문 보기",
@@ -91,7 +94,9 @@ impl Default for Rules {
             "Link",
             "More details",
             "Continue reading",
+            "Full story",
             "Lire la suite",
+            "En savoir plus",
             "Weiterlesen",
             "Leer más",
         ];
@@ -198,6 +203,11 @@ pub fn parse(path: &str, bytes: &[u8], rules: &Rules) -> (Outcome, Vec<Finding>)
     if source.text.trim().is_empty() {
         let remedy = "write the digest, or delete the file to withdraw it";
         findings.push(Finding::new(path, Place::START, Code::FileEmpty, "the file is empty", remedy));
+        return (Outcome::Unusable, findings);
+    }
+    if source.is_garbled() {
+        let remedy = "save the file as UTF-8; a running server keeps its last good version until then";
+        findings.push(Finding::new(path, Place::START, Code::Garbled, "the file is not UTF-8 text", remedy));
         return (Outcome::Unusable, findings);
     }
     let (front_matter, text_start) = match front_matter::read(&source, &mut findings) {

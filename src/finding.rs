@@ -47,6 +47,8 @@ pub enum Code {
     SameFile,
     /// The bytes are not UTF-8.
     NotUtf8,
+    /// Most of the file is not UTF-8.
+    Garbled,
     /// Characters that XML 1.0 forbids were removed.
     ForbiddenCharacter,
     /// The front matter is not YAML that can be read.
@@ -65,6 +67,8 @@ pub enum Code {
     DateShared,
     /// The digest is dated in the future and waits.
     DateInFuture,
+    /// A line that begins like a heading but has no space after the `#`.
+    HeadingUnspaced,
     /// A section without items.
     SectionEmpty,
     /// A heading the configuration does not know, put into the rest.
@@ -96,6 +100,7 @@ impl Code {
             | Code::FileEmpty
             | Code::FrontMatterInvalid
             | Code::Internal
+            | Code::Garbled
             | Code::TooManyItems => Severity::Error,
             Code::SameFile | Code::ItemWithoutLink | Code::DateInFuture => Severity::Note,
             _ => Severity::Warning,

@@ -183,6 +183,7 @@ impl Ledger {
             by_date.entry(entry.1.date).or_default().push(entry);
         }
         let mut settlement = Settlement::default();
+        let mut names = Names::default();
         for (date, mut editions) in by_date {
             editions.sort_by(|one, other| one.0.cmp(&other.0));
             let moment = moment(date, options);
@@ -197,11 +198,11 @@ impl Ledger {
             for (key, digest) in editions {
                 let slot = i64::try_from(digest.len()).map_or(SLOT_SECONDS, |items| items.max(SLOT_SECONDS));
                 settlement.digests.push(self.settle_one(
-                    key,
-                    digest,
+                    (key, digest),
                     moment.fixed_offset(),
                     now.fixed_offset(),
                     options,
+                    &mut names,
                 ));
                 moment -= TimeDelta::seconds(slot);
             }
@@ -214,11 +215,11 @@ impl Ledger {
 
     fn settle_one(
         &mut self,
-        key: &str,
-        digest: &Arc<Digest>,
+        (key, digest): (&str, &Arc<Digest>),
         moment: DateTime<FixedOffset>,
         now: DateTime<FixedOffset>,
         options: &Options,
+        names: &mut Names,
     ) -> Settled {
         let known = self.records.digests.get(key).cloned();
         let hash = hash_of(digest.items().map(|(_, item)| item), &digest.title);
@@ -230,7 +231,7 @@ impl Ledger {
         let mut items = Vec::with_capacity(digest.len());
         let mut late = TimeDelta::zero();
         let mut next = own.published;
-        for ((_, item), (anchor, id)) in digest.items().zip(identities(key, digest, options)) {
+        for ((_, item), (anchor, id)) in digest.items().zip(names.of(digest, options)) {
             let before = self.records.items.get(&id);
             let mut first = next;
             if known.is_some() && before.is_none() {
@@ -261,9 +262,15 @@ fn settled(before: Option<&Record>, first: DateTime<FixedOffset>, now: DateTime<
     }
 }
 
-/// The ids that the items of a digest get when nothing of them was published before, in file order.
-pub fn derived_ids(key: &str, digest: &Digest, options: &Options) -> Vec<String> {
-    identities(key, digest, options).into_iter().map(|(_, id)| id).collect()
+/// The ids that the items of digests get when nothing of them was published before: by digest key, in file order.
+pub fn derived_ids(digests: &[(String, Arc<Digest>)], options: &Options) -> HashMap<String, Vec<String>> {
+    let mut names = Names::default();
+    let mut sorted: Vec<_> = digests.iter().collect();
+    sorted.sort_by(|one, other| one.0.cmp(&other.0));
+    let ids = sorted
+        .into_iter()
+        .map(|(key, digest)| (key.clone(), names.of(digest, options).into_iter().map(|(_, id)| id).collect()));
+    ids.collect()
 }
 
 /// The date at `publish_at` in the zone. In the hour that a change to summer time leaves out, the first moment after it;
@@ -284,23 +291,32 @@ fn whole_seconds(now: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now)
 }
 
-/// Anchor and id of each item, in file order; no two are the same.
-fn identities(key: &str, digest: &Digest, options: &Options) -> Vec<(String, String)> {
-    let fixed: HashSet<&str> = digest.items().filter_map(|(_, item)| item.id.as_deref()).collect();
-    // How often a name was wished for, so that five thousand equal items are numbered in five thousand steps.
-    let mut taken: HashMap<String, u32> = HashMap::new();
-    let anchors = digest.items().map(|(_, item)| {
-        let wishes = wishes(item, options);
-        let free = |wish: &&String| {
-            let is_own = item.id.as_deref() == Some(wish.as_str());
-            (is_own || !fixed.contains(wish.as_str())) && !taken.contains_key(*wish)
-        };
-        let anchor = wishes.iter().find(free).cloned().unwrap_or_else(|| numbered(wishes.last(), &mut taken));
-        taken.insert(anchor.clone(), 1);
-        let id = options.tag(&format!("{key}/{anchor}"));
-        (anchor, id)
-    });
-    anchors.collect()
+/// The names given to items so far, by the date and language of their digests: several files of one date share them, so that
+/// no id says which file an item stands in.
+#[derive(Debug, Default)]
+struct Names {
+    taken: HashMap<String, HashMap<String, u32>>,
+}
+
+impl Names {
+    /// Anchor and id of each item of a digest, in file order.
+    fn of(&mut self, digest: &Digest, options: &Options) -> Vec<(String, String)> {
+        let fixed: HashSet<&str> = digest.items().filter_map(|(_, item)| item.id.as_deref()).collect();
+        // How often a name was wished for, so that five thousand equal items are numbered in five thousand steps.
+        let taken = self.taken.entry(digest.key.clone()).or_default();
+        let anchors = digest.items().map(|(_, item)| {
+            let wishes = wishes(item, options);
+            let free = |wish: &&String| {
+                let is_own = item.id.as_deref() == Some(wish.as_str());
+                (is_own || !fixed.contains(wish.as_str())) && !taken.contains_key(*wish)
+            };
+            let anchor = wishes.iter().find(free).cloned().unwrap_or_else(|| numbered(wishes.last(), taken));
+            taken.insert(anchor.clone(), 1);
+            let id = options.tag(&format!("{}/{anchor}", digest.key));
+            (anchor, id)
+        });
+        anchors.collect()
+    }
 }
 
 /// A name with the first number that is free.

@@ -53,9 +53,12 @@ pub(super) fn run(arguments: &Show) -> anyhow::Result<ExitCode> {
             let mut library = Library::new(path, options.library.clone(), options.site.rules.clone());
             library.refresh(&HashSet::new())?;
             let findings = library.findings();
+            let mut ids = ledger::derived_ids(library.digests(), &options.site.ids);
             for (key, digest) in library.digests() {
-                let own = findings.iter().filter(|finding| finding.path == digest.path).cloned().collect();
-                let shown = shown(named(path, &digest.path), key, digest, own, &options);
+                let name = named(path, &digest.path);
+                let own = findings.iter().filter(|finding| finding.path == digest.path);
+                let own = own.map(|finding| Finding { path: name.clone(), ..finding.clone() }).collect();
+                let shown = shown(name, key, digest, own, ids.remove(key).unwrap_or_default());
                 super::ignore_closed_pipe(print(&mut out, &shown, arguments.format))?;
             }
         } else {
@@ -71,8 +74,10 @@ fn show_file(path: &Path, options: &Options, format: Format, out: &mut impl Writ
     let name = path.to_string_lossy().into_owned();
     let printed = match outcome {
         Outcome::Digest(digest) => {
-            let digest = Arc::new(*digest);
-            print(out, &shown(name, &digest.key, &digest, findings, options), format)
+            let alone = [(digest.key.clone(), Arc::new(*digest))];
+            let ids = ledger::derived_ids(&alone, &options.site.ids).into_values().flatten().collect();
+            let [(key, digest)] = &alone;
+            print(out, &shown(name, key, digest, findings, ids), format)
         }
         Outcome::Draft if format == Format::Text => writeln!(out, "{name}: a draft, not published"),
         Outcome::Unusable if format == Format::Text => {
@@ -87,14 +92,8 @@ fn show_file(path: &Path, options: &Options, format: Format, out: &mut impl Writ
     super::ignore_closed_pipe(printed)
 }
 
-fn shown<'d>(
-    path: String,
-    key: &'d str,
-    digest: &'d Arc<Digest>,
-    findings: Vec<Finding>,
-    options: &Options,
-) -> Shown<'d> {
-    let mut ids = ledger::derived_ids(key, digest, &options.site.ids).into_iter();
+fn shown<'d>(path: String, key: &'d str, digest: &'d Digest, findings: Vec<Finding>, ids: Vec<String>) -> Shown<'d> {
+    let mut ids = ids.into_iter();
     let sections = digest.sections.iter().map(|section| ShownSection {
         slug: &section.slug,
         title: &section.title,

@@ -11,7 +11,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::date;
 use super::source::Source;
-use super::text::one_line;
+use super::text::{language_tag, one_line};
 use crate::finding::{Code, Finding};
 
 /// The longest front matter in bytes. The YAML parser is quadratic in nested brackets: 8 KiB cost it 0.2 s at worst.
@@ -128,7 +128,7 @@ fn mapping(source: &Source, block: Range<usize>, findings: &mut Vec<Finding>) ->
             None => {
                 let offset = error.location().map_or(0, |location| location.index()).min(yaml.len());
                 let message = format!("the front matter is not valid YAML: {}", reason(&error));
-                let remedy = "correct it; until then the last good version of this file stays published";
+                let remedy = "correct it; a running server keeps its last good version until then";
                 Err(source.finding(block.start + offset, Code::FrontMatterInvalid, message, remedy))
             }
         },
@@ -214,7 +214,7 @@ impl Fields<'_> {
         FrontMatter {
             date: self.date(),
             title: self.text(&["title"]),
-            language: self.text(&["language", "lang"]),
+            language: self.language(),
             description: self.text(&["description", "summary"]),
             authors: self.list(&["authors", "author"]),
             tags: self.list(&["tags", "keywords"]),
@@ -252,6 +252,17 @@ impl Fields<'_> {
             }
         };
         Some(one_line(&raw)).filter(|text| !text.is_empty())
+    }
+
+    fn language(&mut self) -> Option<String> {
+        let said = self.text(&["language", "lang"])?;
+        let tag = language_tag(&said);
+        if tag.is_none() {
+            let name = if self.value(&["language"]).is_some() { "language" } else { "lang" };
+            let message = format!("`{said}` is no language tag");
+            self.complain(name, Code::FrontMatterValue, message, "write it as en, zh-CN or pt-BR");
+        }
+        tag
     }
 
     fn list(&mut self, names: &[&'static str]) -> Vec<String> {

@@ -174,10 +174,15 @@ fn remove_with_space_before(events: &mut Vec<Spanned<'_>>, start: usize, end: us
     events.drain(start..(end + 1).min(events.len()));
     let mut at = start;
     while at > 0 {
-        match &mut events[at - 1].0 {
+        match &events[at - 1].0 {
             Event::SoftBreak | Event::HardBreak => {}
             Event::Text(text) => {
-                let kept = text.trim_end().len();
+                let kept = text.trim_end_matches(is_lead_in).len();
+                let opened = text[kept..].contains(['(', '（', '[', '【']);
+                if opened && let Some((Event::Text(after), _)) = events.get_mut(at) {
+                    *after = after.trim_start_matches([')', '）', ']', '】']).to_owned().into();
+                }
+                let Event::Text(text) = &mut events[at - 1].0 else { break };
                 if kept > 0 {
                     *text = text[..kept].to_owned().into();
                     break;
@@ -192,6 +197,11 @@ fn remove_with_space_before(events: &mut Vec<Spanned<'_>>, start: usize, end: us
     if let Some((Event::Start(Tag::Paragraph), Some(Event::End(TagEnd::Paragraph)))) = around {
         events.drain(at - 1..=at);
     }
+}
+
+/// What leads to a label and means nothing without it: white space, a bar, an arrow, an opening bracket.
+fn is_lead_in(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '|' | '｜' | '·' | '•' | '→' | '(' | '（' | '[' | '【')
 }
 
 /// Where the link leads that begins a heading, if only signs stand before it.

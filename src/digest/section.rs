@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::html::{Target, end_of, target};
 use super::item::{Draft, Reader, without_numbering};
 use super::outline::{Kind, Node, Outline, Spanned};
-use super::text::{normalized, one_line, slug};
+use super::text::{cut, normalized, one_line, slug};
 use super::{Item, Rules, Section, date};
 use crate::finding::{Code, Finding};
 
@@ -34,7 +34,8 @@ pub fn parts<'n>(outline: &Outline<'_>, root: &'n Node) -> Parts<'n> {
         let Some(heading) = node.heading else { continue };
         let dated = date::in_text(&outline.text_of(heading)).is_some();
         let sole_h1 = node.level == 1 && h1s == 1;
-        let holds_all = only && node.children.len() > 1;
+        // A lone `##` over plain items is the day's one section; over sections it is the title.
+        let holds_all = only && node.children.iter().filter(|child| !child.children.is_empty()).count() > 0;
         if dated || sole_h1 || holds_all {
             parts.title = parts.title.or(Some(heading));
             parts.lead.extend(node.body.clone());
@@ -86,11 +87,30 @@ impl<'r, 'a> Gatherer<'r, 'a> {
             }
         }
         self.siblings(&parts.nodes, None, &[]);
+        self.tell_unspaced_headings();
         for section in self.sections.iter().filter(|section| section.items.is_empty()) {
             let message = format!("the section `{}` has no items", section.title);
             let place = crate::finding::Place { line: section.line, column: 1 };
             let remedy = "leave the heading out on such a day, or write its items as deeper headings or a list";
             self.findings.push(Finding::new(&self.reader.source.path, place, Code::SectionEmpty, message, remedy));
+        }
+    }
+
+    /// `##News` is a paragraph in CommonMark, and its section or item is lost.
+    fn tell_unspaced_headings(&mut self) {
+        for block in self.outline.blocks.iter().filter(|block| block.kind == Kind::Paragraph) {
+            let line = self.reader.source.text[block.span.clone()].lines().next().unwrap_or_default();
+            let marks = line.bytes().take_while(|byte| *byte == b'#').count();
+            if (1..=6).contains(&marks) && line[marks..].starts_with(|c: char| c.is_alphanumeric()) {
+                let message = format!("`{}` is no heading", cut(line, 40));
+                let remedy = format!("put a space after the {}", &line[..marks]);
+                self.findings.push(self.reader.source.finding(
+                    block.span.start,
+                    Code::HeadingUnspaced,
+                    message,
+                    remedy,
+                ));
+            }
         }
     }
 

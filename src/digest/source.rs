@@ -68,6 +68,14 @@ impl Source {
         self.line_starts.partition_point(|start| *start <= offset)
     }
 
+    /// Whether so much of the file was not UTF-8 that it is in another encoding, or no text at all.
+    pub fn is_garbled(&self) -> bool {
+        /// One broken character in so many bytes is an accident.
+        const BYTES_PER_ACCIDENT: usize = 200;
+        let broken = self.text.matches('\u{FFFD}').count();
+        broken > 3 && broken * BYTES_PER_ACCIDENT > self.text.len()
+    }
+
     /// A finding at a byte offset.
     pub fn finding(&self, offset: usize, code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Finding {
         Finding::new(&self.path, self.place(offset), code, message, remedy)

@@ -162,6 +162,17 @@ fn ends_sentence(character: char, next: Option<char>) -> bool {
     }
 }
 
+/// A BCP 47 tag as feeds want it (RFC 5646, section 2.1, its shape only): `zh_CN` becomes `zh-CN`, `chinese simplified` nothing.
+pub fn language_tag(text: &str) -> Option<String> {
+    let tag = text.trim().replace('_', "-");
+    let fits = |(position, part): (usize, &str)| {
+        let lengths = if position == 0 { 2..=3 } else { 1..=8 };
+        let is_plain = |byte: u8| byte.is_ascii_alphabetic() || (position > 0 && byte.is_ascii_digit());
+        lengths.contains(&part.len()) && part.bytes().all(is_plain)
+    };
+    tag.split('-').enumerate().all(fits).then_some(tag)
+}
+
 /// A guess of the language from the script, as a BCP 47 tag; only where the script settles it.
 ///
 /// Kana means Japanese, Hangul Korean, Han without kana Chinese, Devanagari Hindi. Latin, Cyrillic and Arabic settle nothing.

@@ -55,6 +55,9 @@ pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
         Method::OPTIONS => return allowed(StatusCode::NO_CONTENT, Bytes::new()),
         _ => return allowed(StatusCode::METHOD_NOT_ALLOWED, Bytes::from_static(b"405: only GET and HEAD\n")),
     }
+    if !site.root.is_empty() && request.uri.path() == site.root {
+        return moved(&site.with_root("/"));
+    }
     let path = site.without_root(request.uri.path());
     match path {
         "/healthz" | "/readyz" => return plain(StatusCode::OK, "ok\n"),

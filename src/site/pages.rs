@@ -28,6 +28,7 @@ struct Frame<'a> {
     title: String,
     /// Of the page; what stands in another language says so.
     lang: &'a str,
+    description: String,
     canonical: String,
     /// The path of the public address without a `/` at the end: empty unless it is below a folder.
     root: String,
@@ -42,6 +43,7 @@ impl<'a> Frame<'a> {
         Frame {
             title: title.to_owned(),
             lang: OWN_WORDS,
+            description: own.description.clone(),
             root: feed::root_path(&own.base_url),
             canonical: absolute(&own.base_url, route),
             feeds: std::iter::once(own).chain(others).collect(),
@@ -193,6 +195,9 @@ fn digest<'a>(settled: &'a Settled, newer: Option<Line<'a>>, older: Option<Line<
     });
     let sections = sections.collect();
     let mut frame = Frame::new(&settled.digest.title, feeds, &feeds.all, &digest_route(&settled.key));
+    if let Some(description) = &settled.digest.description {
+        frame.description.clone_from(description);
+    }
     if let Some(language) = &settled.digest.language {
         frame.lang = language;
     }

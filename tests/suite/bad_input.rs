@@ -62,6 +62,7 @@ fn two_files_of_one_date_are_both_served() {
     let site = folder.site();
     assert!(site.pages.contains_key("/digests/2025-05-21-again/"));
     assert_eq!(titles(&site, "/"), ["good", "again"]);
+    assert!(fields(&site, "/", "id").iter().all(|id| id.contains(":2025-05-21/")), "no id says which file it is in");
     let published = fields(&site, "/", "date_published");
     assert!(published[0] > published[1]);
 }
@@ -108,6 +109,15 @@ fn invalid_utf8() {
     folder.write("2025-05-22.md", text.as_bytes().iter().map(|b| if *b == 0 { 0xE9 } else { *b }).collect::<Vec<_>>());
     expect(&folder, 0, "2025-05-22.md:10:8: warning: a byte here is not UTF-8");
     assert_eq!(titles(&folder.site(), "/")[0], "caf\u{FFFD}");
+}
+
+#[test]
+fn another_encoding_is_no_text() {
+    let folder = good();
+    let utf16: Vec<u8> =
+        "# 2025-05-22 \u{65B0}\u{95FB}\u{8D44}\u{8BAF}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    folder.write("2025-05-22.md", [utf16, vec![0xFF; 20]].concat());
+    expect(&folder, 1, "2025-05-22.md:1:1: error: the file is not UTF-8 text");
 }
 
 #[test]

@@ -256,3 +256,49 @@ fn more_items_than_the_limit_are_left_out_with_one_finding() {
     assert_eq!(digest.len(), 5);
     assert_eq!(findings.iter().filter(|finding| finding.code == Code::TooManyItems).count(), 1);
 }
+
+#[test]
+fn a_day_with_one_section_has_that_section() {
+    for front_matter in ["", "---\ntitle: Friday\n---\n\n"] {
+        let text = format!("{front_matter}## News\n\n### a\n\nx\n\n### b\n\ny\n");
+        let digest = parse(&text).0;
+        assert_eq!((digest.sections[0].slug.as_str(), digest.len()), ("news", 2), "{front_matter}");
+    }
+    let (digest, _) = parse("## Weekly\n\n### News\n\n#### a\n\nx\n\n### Papers\n\n#### b\n\ny\n");
+    assert_eq!(digest.title, "Weekly");
+    assert_eq!(digest.sections.iter().map(|section| section.slug.as_str()).collect::<Vec<_>>(), ["news", "papers"]);
+}
+
+#[test]
+fn a_heading_without_a_space_is_told() {
+    let (_, findings) = parse("# T\n\n##新闻\n\n###渡轮停航\n\n#标签 不是 标题\n");
+    let told: Vec<_> = findings.iter().map(|finding| (finding.line, finding.code, finding.remedy.as_str())).collect();
+    assert_eq!(
+        told[..2],
+        [
+            (3, Code::HeadingUnspaced, "put a space after the ##"),
+            (5, Code::HeadingUnspaced, "put a space after the ###")
+        ]
+    );
+}
+
+#[test]
+fn what_leads_to_a_label_goes_with_it() {
+    for (line, expected) in [
+        ("文字（[阅读原文](https://example.org/)）", "<p>文字</p>"),
+        ("Text. Details | [Read more](https://example.org/)", "<p>Text. Details</p>"),
+        ("Text. → [Full story](https://example.org/)", "<p>Text.</p>"),
+        ("Text (as said). [Link](https://example.org/)", "<p>Text (as said).</p>"),
+    ] {
+        let (digest, _) = parse(&format!("# T\n\n## S\n\n### a\n\n{line}\n"));
+        let item = &digest.sections[0].items[0];
+        assert_eq!((item.html.as_str(), item.link.as_deref()), (expected, Some("https://example.org/")), "{line}");
+    }
+}
+
+#[test]
+fn a_language_that_is_none_is_told() {
+    let (digest, findings) = parse("---\nlang: english please\n---\n# T\n");
+    assert_eq!((digest.language, findings[0].code, findings[0].line), (None, Code::FrontMatterValue, 2));
+    assert_eq!(parse("---\nlang: zh_CN\n---\n# T\n").0.language.as_deref(), Some("zh-CN"));
+}
