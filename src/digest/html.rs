@@ -4,6 +4,7 @@
 //! sanitizer read the result again.
 
 use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
@@ -19,6 +20,12 @@ use crate::finding::{Code, Finding};
 
 /// Raw HTML nested deeper than this is shown as text: the sanitizer is quadratic in depth (19 s for 50 KB, measured).
 const MAX_RAW_NESTING: usize = 64;
+
+/// Bytes of a body times its nesting; an item of 100 KB may nest 40 deep.
+const MAX_RAW_WORK: usize = 4_000_000;
+
+/// The footnotes shown with all items of a file have at most so many times its bytes.
+const FOOTNOTE_REPEATS: usize = 4;
 
 /// What a link target turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +75,9 @@ pub struct Renderer<'a> {
     source: &'a Source,
     base: Option<&'a Url>,
     footnotes: HashMap<String, Vec<Spanned<'a>>>,
-    sanitizer: std::cell::OnceCell<ammonia::Builder<'static>>,
+    /// How many bytes of footnotes may still be shown: every item repeats those it refers to, and notes may refer to notes.
+    footnote_bytes: Cell<usize>,
+    sanitizer: OnceCell<ammonia::Builder<'static>>,
 }
 
 impl<'a> Renderer<'a> {
@@ -79,7 +88,8 @@ impl<'a> Renderer<'a> {
             [(Event::Start(Tag::FootnoteDefinition(name)), _), body @ .., _] => Some((name.to_string(), body.to_vec())),
             _ => None,
         });
-        Renderer { source, base, footnotes: footnotes.collect(), sanitizer: std::cell::OnceCell::new() }
+        let footnote_bytes = Cell::new(source.text.len().saturating_mul(FOOTNOTE_REPEATS));
+        Renderer { source, base, footnotes: footnotes.collect(), footnote_bytes, sanitizer: OnceCell::new() }
     }
 
     /// The HTML of some events. Links and images that lead nowhere leave their text, with a finding.
@@ -95,7 +105,7 @@ impl<'a> Renderer<'a> {
         body.walk(events);
         body.append_notes();
         let Body { events, raw, .. } = body;
-        let too_deep = raw && raw_nesting(&events) > MAX_RAW_NESTING;
+        let too_deep = raw && costs_too_much(&events);
         let mut html = String::new();
         if too_deep {
             push_html(&mut html, events.into_iter().map(raw_as_text));
@@ -207,14 +217,18 @@ impl<'a> Body<'_, 'a> {
     }
 
     fn note(&mut self, name: &CowStr<'a>) {
-        if !self.renderer.footnotes.contains_key(&**name) {
-            return;
-        }
-        let next = self.numbers.len() + 1;
-        let number = *self.numbers.entry(name.to_string()).or_insert_with(|| {
-            self.notes.push(name.to_string());
-            next
-        });
+        let Some(definition) = self.renderer.footnotes.get(&**name) else { return };
+        let number = match self.numbers.get(&**name) {
+            Some(number) => *number,
+            None => {
+                let bytes = definition.iter().map(|(_, span)| span.len()).max().unwrap_or_default();
+                let Some(left) = self.renderer.footnote_bytes.get().checked_sub(bytes) else { return };
+                self.renderer.footnote_bytes.set(left);
+                self.notes.push(name.to_string());
+                self.numbers.insert(name.to_string(), self.notes.len());
+                self.notes.len()
+            }
+        };
         self.events.push(Event::InlineHtml(format!("<sup>{number}</sup>").into()));
     }
 
@@ -320,20 +334,39 @@ fn raw_as_text(event: Event<'_>) -> Event<'_> {
     }
 }
 
-/// The deepest nesting that the raw tags could have; end tags that nothing opened count for nothing.
+/// Whether the sanitizer would take too long: too deep, or long and deep, for an open `<b>` is opened again in every paragraph.
+fn costs_too_much(events: &[Event<'_>]) -> bool {
+    let texts = events.iter().map(|event| match event {
+        Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => text.len(),
+        _ => 1,
+    });
+    let nesting = raw_nesting(events);
+    nesting > MAX_RAW_NESTING || texts.sum::<usize>().saturating_mul(nesting) > MAX_RAW_WORK
+}
+
+/// The deepest nesting that the raw tags could have: an end tag closes one of its own name and nothing else.
 fn raw_nesting(events: &[Event<'_>]) -> usize {
     const VOID: [&str; 9] = ["br", "img", "hr", "input", "source", "wbr", "meta", "link", "col"];
+    let mut open: HashMap<String, usize> = HashMap::new();
     let (mut depth, mut deepest) = (0_usize, 0_usize);
     for event in events {
         let (Event::Html(html) | Event::InlineHtml(html)) = event else { continue };
         for (at, _) in html.match_indices('<') {
             let rest = &html[at + 1..];
-            let name: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
-            if rest.starts_with('/') {
-                depth = depth.saturating_sub(1);
-            } else if !name.is_empty() && !VOID.contains(&name.to_ascii_lowercase().as_str()) {
+            let (closes, rest) = rest.strip_prefix('/').map_or((false, rest), |rest| (true, rest));
+            let name: String =
+                rest.chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+            if name.is_empty() || VOID.contains(&name.as_str()) {
+                continue;
+            }
+            let count = open.entry(name).or_default();
+            if !closes {
+                *count += 1;
                 depth += 1;
                 deepest = deepest.max(depth);
+            } else if *count > 0 {
+                *count -= 1;
+                depth -= 1;
             }
         }
     }
@@ -444,6 +477,25 @@ mod tests {
     fn deep_raw_html_costs_nothing_and_shows_as_text() {
         let html = render(&"<div>".repeat(20_000));
         assert!(html.starts_with("&lt;div&gt;"), "{}", &html[..40]);
+    }
+
+    #[test]
+    fn end_tags_of_nothing_do_not_hide_the_depth() {
+        let (html, _) = render_with(&"<b></x>".repeat(200), None);
+        assert!(html.contains("&lt;b&gt;"), "{html}");
+        let (html, _) = render_with(&"<b>x</b> <i>y</i> ".repeat(200), None);
+        assert!(html.contains("<b>x</b>"), "{html}");
+    }
+
+    #[test]
+    fn footnotes_that_many_items_share_do_not_multiply_without_end() {
+        let note = "long ".repeat(2000);
+        let markdown = format!("# T\n\n## S\n\n{}[^n]: {note}\n", "### a\n\nx[^n]\n\n".repeat(500));
+        let (outcome, _) = crate::digest::parse("2025-05-22.md", markdown.as_bytes(), &crate::digest::Rules::default());
+        let crate::digest::Outcome::Digest(digest) = outcome else { panic!("no digest") };
+        let bytes: usize = digest.items().map(|(_, item)| item.html.len()).sum();
+        assert!(digest.items().next().is_some_and(|(_, item)| item.html.contains("long long")));
+        assert!(bytes < markdown.len() * 6, "{bytes} of {}", markdown.len());
     }
 
     #[test]

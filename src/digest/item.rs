@@ -8,7 +8,7 @@ use pulldown_cmark::{Event, Tag, TagEnd};
 use url::Url;
 
 use super::html::{Renderer, Target, complaint, end_of, target};
-use super::outline::{Spanned, plain, text_event};
+use super::outline::{MAX_HEADING_CHARS, Spanned, plain, text_event};
 use super::source::Source;
 use super::text::{SUMMARY_MAX_CHARS, cut, first_sentence, normalized, one_line};
 use super::{Item, Rules};
@@ -259,7 +259,7 @@ fn sentence_title(body: &[Spanned<'_>]) -> String {
 
 /// A title on one line, without the asterisks of bold that did not work out, numbering, and a colon at its end.
 pub fn clean_title(text: &str) -> String {
-    let line = one_line(&text.replace("**", ""));
+    let line = cut(&one_line(&text.replace("**", "")), MAX_HEADING_CHARS);
     let title = without_numbering(&line);
     title.trim_end_matches([':', '：']).trim().to_owned()
 }

@@ -8,10 +8,13 @@ use std::ops::Range;
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::emphasis;
-use super::text::{is_cjk, one_line};
+use super::text::{cut, is_cjk, one_line};
 
 /// A Markdown event and the bytes of the text it came from.
 pub type Spanned<'a> = (Event<'a>, Range<usize>);
+
+/// The longest heading, in characters.
+pub const MAX_HEADING_CHARS: usize = 500;
 
 /// What a top-level block is, as far as sections and items care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,9 +143,9 @@ impl<'a> Outline<'a> {
         &self.events[self.blocks[block].events.clone()]
     }
 
-    /// The plain text of a block on one line.
+    /// The plain text of a heading on one line, or the beginning of one that is no heading any more but a text.
     pub fn text_of(&self, block: usize) -> String {
-        one_line(&plain(self.of(block)))
+        cut(&one_line(&plain(self.of(block))), MAX_HEADING_CHARS)
     }
 
     /// The id an author gave a heading: `### Title {#id}`.
