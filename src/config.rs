@@ -451,6 +451,7 @@ fn rules(config: &Config) -> anyhow::Result<Rules> {
 }
 
 fn library_options(keys: &ContentKeys) -> anyhow::Result<library::Options> {
+    ensure!(keys.max_file_bytes <= 1 << 30, "content.max_file_bytes: at most 1073741824, one GiB");
     let pattern = |text: &String| glob::Pattern::new(text).with_context(|| format!("content.ignore: `{text}`"));
     Ok(library::Options {
         extensions: keys.extensions.iter().map(|text| text.trim_start_matches('.').to_lowercase()).collect(),
@@ -460,7 +461,12 @@ fn library_options(keys: &ContentKeys) -> anyhow::Result<library::Options> {
 }
 
 fn watch_options(keys: &WatchKeys) -> anyhow::Result<watch::Options> {
-    ensure!(keys.interval_seconds > 0, "watch.interval_seconds: at least 1");
+    ensure!((1..=86_400).contains(&keys.interval_seconds), "watch.interval_seconds: 1 to 86400, a day");
+    let longest = keys.pause_milliseconds.max(keys.patience_milliseconds);
+    ensure!(
+        longest <= 3_600_000,
+        "watch: a pause or patience of more than 3600000 milliseconds, an hour, would show nothing"
+    );
     Ok(watch::Options {
         interval: Duration::from_secs(keys.interval_seconds),
         pause: Duration::from_millis(keys.pause_milliseconds),
@@ -470,6 +476,7 @@ fn watch_options(keys: &WatchKeys) -> anyhow::Result<watch::Options> {
 
 fn feeds(config: &Config, base_url: String) -> anyhow::Result<feed::Options> {
     let (title, description) = (one_line(&config.site.title), one_line(&config.site.description));
+    ensure!(config.feeds.days <= 36_500, "feeds.days: at most 36500, a hundred years");
     ensure!(!title.is_empty(), "site.title: a publication needs a title");
     ensure!(!description.is_empty(), "site.description: feed readers show it; one sentence is enough");
     Ok(feed::Options {
@@ -513,7 +520,9 @@ fn timezone(name: &str) -> anyhow::Result<chrono_tz::Tz> {
 }
 
 fn server_options(keys: &ServerKeys) -> anyhow::Result<server::Options> {
-    ensure!(keys.max_connections > 0, "server.max_connections: at least 1");
+    ensure!((1..=1_000_000).contains(&keys.max_connections), "server.max_connections: 1 to 1000000");
+    let longest = keys.header_seconds.max(keys.stall_seconds).max(keys.drain_seconds);
+    ensure!(longest <= 3600, "server: a timeout of more than 3600 seconds, an hour, is none");
     ensure!(keys.header_seconds > 0 && keys.stall_seconds > 0, "server: a timeout of 0 would refuse everybody");
     ensure!(
         keys.header_seconds < keys.drain_seconds,

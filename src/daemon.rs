@@ -67,6 +67,8 @@ pub struct Daemon {
     stop: CancellationToken,
     next_moment: Option<DateTime<Utc>>,
     failing: Option<String>,
+    /// A build that was due whatever the folder says has failed so far.
+    must_build: bool,
 }
 
 /// What a build works on; it moves into a blocking task and back, so there is no lock.
@@ -158,7 +160,17 @@ impl Daemon {
         let (server_options, limits) = watch::channel(server_options);
         let server = tokio::spawn(server::serve(listener, newest, limits, stop.clone()));
         let next_moment = outcome.next_moment;
-        Ok(Daemon { mill: Some(mill), watch, site, server_options, server, stop, next_moment, failing: None })
+        Ok(Daemon {
+            mill: Some(mill),
+            watch,
+            site,
+            server_options,
+            server,
+            stop,
+            next_moment,
+            failing: None,
+            must_build: false,
+        })
     }
 
     /// Runs until it is asked to stop, or nobody can ask any more.
@@ -205,6 +217,7 @@ impl Daemon {
     }
 
     async fn turn(&mut self, reason: Reason) {
+        let reason = if self.must_build { Reason::Always } else { reason };
         let Some(mut mill) = self.mill.take() else { return };
         let busy = self.watch.busy();
         let previous = self.site.borrow().clone();
@@ -225,6 +238,7 @@ impl Daemon {
         if let Some(reason) = self.watch.complaint() {
             tracing::warn!(%reason, "the folder cannot be watched; it is looked at regularly instead");
         }
+        self.must_build = reason == Reason::Always && outcome.is_err();
         match outcome {
             Ok(outcome) => self.publish(outcome),
             Err(error) => self.tell_failure(&error),
@@ -244,6 +258,8 @@ impl Daemon {
 
     fn tell_failure(&mut self, error: &anyhow::Error) {
         let reason = format!("{error:#}");
+        // Not at once again: what waits is asked for with the next look.
+        self.next_moment = self.next_moment.map(|moment| moment.max(Utc::now() + chrono::TimeDelta::seconds(60)));
         if self.failing.as_ref() != Some(&reason) {
             tracing::error!(%reason, "the old site stays");
             self.failing = Some(reason);
@@ -256,8 +272,14 @@ impl Daemon {
             self.watch = Watch::new(&options.content, options.watch.clone());
         }
         if let Some(mill) = self.mill.take() {
-            // Ids and times stay what they were; the files are read again, for the rules may be others.
-            self.mill = Some(Mill { ledger: mill.ledger, ..Mill::new(options) });
+            // Ids, times and last good versions stay what they were; the files are read again, for the rules may be others.
+            let Mill { options: before, mut library, ledger } = mill;
+            self.mill = Some(if before.content == options.content {
+                library.set_rules(options.library.clone(), options.site.rules.clone());
+                Mill { options, library, ledger }
+            } else {
+                Mill { ledger, ..Mill::new(options) }
+            });
         }
         self.turn(Reason::Always).await;
         tracing::info!("configuration reloaded");

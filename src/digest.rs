@@ -205,7 +205,7 @@ pub fn parse(path: &str, bytes: &[u8], rules: &Rules) -> (Outcome, Vec<Finding>)
         findings.push(Finding::new(path, Place::START, Code::FileEmpty, "the file is empty", remedy));
         return (Outcome::Unusable, findings);
     }
-    if source.is_garbled() {
+    if source::is_garbled(bytes) {
         let remedy = "save the file as UTF-8; a running server keeps its last good version until then";
         findings.push(Finding::new(path, Place::START, Code::Garbled, "the file is not UTF-8 text", remedy));
         return (Outcome::Unusable, findings);

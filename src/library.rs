@@ -87,6 +87,12 @@ impl Library {
         }
     }
 
+    /// Goes on with other rules: every file is read again at the next look, and keeps its last good digest as ever.
+    pub fn set_rules(&mut self, options: Options, rules: Rules) {
+        (self.options, self.rules) = (options, rules);
+        self.files.values_mut().for_each(|file| file.stamp.make_stale());
+    }
+
     /// The folder.
     pub fn root(&self) -> &Path {
         &self.root

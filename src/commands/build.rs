@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Build) -> anyhow::Result<ExitCode> {
     let settlement = ledger.settle(library.digests(), now, &options.site.ids);
     let site = Site::build(&settlement.digests, &options.site, None, now);
     // What the ledger says is what was published, so it is written first.
-    ledger.write().and_then(|()| folder::write(&site, &arguments.output)).context("nothing was published")?;
+    ledger.write().and_then(|()| folder::write(&site, &arguments.output, &content)).context("nothing was published")?;
     let folder = arguments.output.display();
     tracing::info!(digests = site.digests, items = site.items, files = site.pages.len() + 1, %folder, "site written");
     Ok(ExitCode::SUCCESS)

@@ -15,8 +15,14 @@ use crate::site::Site;
 ///
 /// # Errors
 /// When the folder holds something that is no site of ours, or cannot be written. What was there before stays then.
-pub fn write(site: &Site, folder: &Path) -> anyhow::Result<()> {
+pub fn write(site: &Site, folder: &Path, content: &Path) -> anyhow::Result<()> {
     let folder = std::path::absolute(folder).context("the output folder has no absolute path")?;
+    // A link is followed, so that the folder behind it is replaced and the link stays.
+    let folder = fs::canonicalize(&folder).unwrap_or(folder);
+    let content = fs::canonicalize(content).with_context(|| format!("cannot find {}", content.display()))?;
+    if content.starts_with(&folder) || folder.starts_with(&content) {
+        bail!("the output folder {} and the content folder must not contain each other", folder.display());
+    }
     refuse_foreign(&folder)?;
     let parent = folder.parent().context("the root folder cannot be the output folder")?;
     fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
@@ -55,17 +61,35 @@ fn file_of(route: &str) -> PathBuf {
     if path.is_empty() || path.ends_with('/') { PathBuf::from(path).join("index.html") } else { PathBuf::from(path) }
 }
 
+/// The names of all files of a site; see [`file_of`].
+const FILES: [&str; 9] = [
+    "404.html",
+    "atom.xml",
+    "favicon.ico",
+    "feed.json",
+    "feeds.opml",
+    "index.html",
+    "robots.txt",
+    "rss.xml",
+    "style.css",
+];
+
 /// A folder with other things in it is not ours to replace.
 fn refuse_foreign(folder: &Path) -> anyhow::Result<()> {
-    let is_empty = match fs::read_dir(folder) {
-        Ok(mut entries) => entries.next().is_none(),
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error).with_context(|| format!("cannot use {} as output folder", folder.display())),
     };
-    let ours =
-        fs::read_to_string(folder.join("atom.xml")).is_ok_and(|atom| atom.contains("<generator>feedmill</generator>"));
-    if !is_empty && !ours {
-        bail!("{} holds files that feedmill did not write; choose a new or an empty folder", folder.display());
+    for entry in entries {
+        let entry = entry.with_context(|| format!("cannot list {}", folder.display()))?;
+        let name = entry.file_name();
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && !name.to_string_lossy().starts_with('.') {
+            refuse_foreign(&entry.path())?;
+        } else if is_folder || !FILES.iter().any(|file| name == *file) {
+            bail!("{} is nothing that feedmill wrote; choose a new or an empty folder", entry.path().display());
+        }
     }
     Ok(())
 }

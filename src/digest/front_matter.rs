@@ -78,22 +78,37 @@ pub fn read(source: &Source, findings: &mut Vec<Finding>) -> Beginning {
 
 /// The range between the fences (`None` when the second is missing but keys follow the first) and the start of the text.
 fn block(source: &Source) -> Option<(Option<Range<usize>>, usize)> {
-    let is_fence = |line: &str, fences: &[&str]| fences.contains(&line.trim_end());
-    let mut lines = source.lines();
+    let mut lines = source.lines().skip_while(|line| is_blank(&source.text[line.clone()]));
     let first = lines.next()?;
-    if !is_fence(&source.text[first.clone()], &["---"]) {
+    if !matches!(source.text[first.clone()].trim(), "---" | "+++") {
         return None;
     }
     let start = (first.end + 1).min(source.text.len());
-    let mut looks_like_keys = None;
+    let mut looks_like_keys = false;
     for line in lines {
         let text = &source.text[line.clone()];
-        if is_fence(text, &["---", "..."]) {
+        if matches!(text.trim_end(), "---" | "..." | "+++") {
             return Some((Some(start..line.start), (line.end + 1).min(source.text.len())));
         }
-        looks_like_keys = looks_like_keys.or_else(|| Some(key_of(text).is_some()));
+        looks_like_keys |= key_of(text).is_some_and(|key| KNOWN.contains(&key.to_ascii_lowercase().as_str()));
     }
-    looks_like_keys.unwrap_or(false).then_some((None, 0))
+    looks_like_keys.then_some((None, 0))
+}
+
+/// Keys that only front matter has at the beginning of a line.
+const KNOWN: [&str; 5] = ["title", "date", "draft", "published", "tags"];
+
+fn is_blank(line: &str) -> bool {
+    line.chars().all(|c| c.is_whitespace() || c == '\u{200B}')
+}
+
+/// Whether a block that is no YAML may say that its digest is held back.
+fn may_be_draft(block: &str) -> bool {
+    block.lines().any(|line| {
+        let line =
+            line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '{')).to_ascii_lowercase();
+        line.starts_with("draft") || line.starts_with("published")
+    })
 }
 
 /// The key a line begins with, when it is a `key: value` line without indent.
@@ -106,7 +121,7 @@ fn key_of(line: &str) -> Option<&str> {
 /// The block as a mapping; `None` when it is text between two thematic breaks.
 fn mapping(source: &Source, block: Range<usize>, findings: &mut Vec<Finding>) -> Result<Option<Mapping>, Finding> {
     let yaml = &source.text[block.clone()];
-    let looks_like_keys = yaml.lines().any(|line| key_of(line).is_some());
+    let looks_like_keys = may_be_draft(yaml) || yaml.lines().any(|line| key_of(line).is_some());
     if let Some(problem) = oversized(yaml) {
         let remedy = "keep only what describes the digest in the front matter";
         return if looks_like_keys {
@@ -118,6 +133,11 @@ fn mapping(source: &Source, block: Range<usize>, findings: &mut Vec<Finding>) ->
     match serde_yaml::from_str::<Value>(yaml) {
         Ok(Value::Mapping(mapping)) => Ok(Some(mapping)),
         Ok(Value::Null) => Ok(Some(Mapping::new())),
+        Ok(_) if may_be_draft(yaml) => {
+            let message = "the front matter is not YAML, and may hold the digest back";
+            let remedy = "write it as lines of key: value between two lines that are just ---";
+            Err(source.finding(block.start, Code::FrontMatterInvalid, message, remedy))
+        }
         Ok(_) => Ok(None),
         Err(_) if !looks_like_keys => Ok(None),
         Err(error) => match repair(source, block.clone()) {
@@ -230,7 +250,7 @@ impl Fields<'_> {
     }
 
     fn date(&mut self) -> Option<NaiveDate> {
-        let (name, value) = self.value(&["date", "pubDate", "published"])?;
+        let (name, value) = self.value(&["date", "pubDate", "published"]).filter(|(_, value)| !value.is_bool())?;
         let text = scalar(&value).unwrap_or_default();
         let found = date::in_value(&text);
         if found.is_none() {
@@ -287,8 +307,11 @@ impl Fields<'_> {
     }
 
     fn draft(&mut self) -> bool {
+        if self.value(&["published"]).is_some_and(|(_, value)| value == Value::Bool(false)) {
+            return true;
+        }
         let Some((name, value)) = self.value(&["draft"]) else { return false };
-        match scalar(&value).unwrap_or_default().to_ascii_lowercase().as_str() {
+        match scalar(&value).unwrap_or_else(|| "?".to_owned()).to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "1" => true,
             "false" | "no" | "off" | "0" | "" => false,
             _ => {
@@ -399,6 +422,27 @@ mod tests {
         assert_eq!(read_text("---\n\nSome prose here.\n\n---\n\nmore").0, Beginning::Text);
         assert_eq!(read_text("---\n").0, Beginning::Text);
         assert_eq!(read_text("no fence").0, Beginning::Text);
+    }
+
+    #[test]
+    fn no_writing_of_a_draft_is_published() {
+        for text in [
+            "---\ndraft: [true]\n---\n# x",
+            "---\n title: a: b\n draft: true\n---\n# x",
+            "---\n\"title\": a: b\n\"draft\": true\n---\n# x",
+            "---\n{draft: true, title: a: b}\n---\n# x",
+            "---\n# comment\ndraft: true\n\n# x",
+            "\n---\ndraft: true\n---\n# x",
+            "+++\ndraft = true\n+++\n# x",
+            "---\npublished: false\n---\n# x",
+        ] {
+            let held = match read_text(text).0 {
+                Beginning::Unreadable => true,
+                Beginning::FrontMatter(front_matter, _) => front_matter.draft,
+                Beginning::Text => false,
+            };
+            assert!(held, "{text}");
+        }
     }
 
     #[test]

@@ -64,17 +64,39 @@ pub fn target(destination: &str, base: Option<&Url>) -> Target {
         parsed => parsed,
     };
     match parsed {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Target::Web(url),
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Target::Web(strict(url)),
         Ok(url) if url.scheme() == "mailto" => Target::Mail(url),
         _ => Target::Unusable,
     }
+}
+
+/// The URL with what RFC 3986 (section 2) forbids percent-encoded: browsers take `|`, `^`, `[` and the like, validators do not.
+fn strict(mut url: Url) -> Url {
+    const FORBIDDEN: [char; 8] = ['|', '^', '[', ']', '{', '}', '`', '\\'];
+    let encoded = |part: &str| -> Option<String> {
+        part.contains(FORBIDDEN).then(|| {
+            let encode =
+                |c: char| if FORBIDDEN.contains(&c) { format!("%{:02X}", u32::from(c)) } else { c.to_string() };
+            part.chars().map(encode).collect()
+        })
+    };
+    if let Some(path) = encoded(url.path()) {
+        url.set_path(&path);
+    }
+    if let Some(query) = url.query().and_then(encoded) {
+        url.set_query(Some(&query));
+    }
+    if let Some(fragment) = url.fragment().and_then(encoded) {
+        url.set_fragment(Some(&fragment));
+    }
+    url
 }
 
 /// Renders the bodies of one digest.
 pub struct Renderer<'a> {
     source: &'a Source,
     base: Option<&'a Url>,
-    footnotes: HashMap<String, Vec<Spanned<'a>>>,
+    footnotes: HashMap<String, (usize, Vec<Spanned<'a>>)>,
     /// How many bytes of footnotes may still be shown: every item repeats those it refers to, and notes may refer to notes.
     footnote_bytes: Cell<usize>,
     sanitizer: OnceCell<ammonia::Builder<'static>>,
@@ -85,7 +107,9 @@ impl<'a> Renderer<'a> {
     pub fn new(source: &'a Source, outline: &Outline<'a>, base: Option<&'a Url>) -> Renderer<'a> {
         let definitions = outline.blocks.iter().map(|block| &outline.events[block.events.clone()]);
         let footnotes = definitions.filter_map(|events| match events {
-            [(Event::Start(Tag::FootnoteDefinition(name)), _), body @ .., _] => Some((name.to_string(), body.to_vec())),
+            [(Event::Start(Tag::FootnoteDefinition(name)), span), body @ .., _] => {
+                Some((name.to_string(), (span.len(), body.to_vec())))
+            }
             _ => None,
         });
         let footnote_bytes = Cell::new(source.text.len().saturating_mul(FOOTNOTE_REPEATS));
@@ -217,12 +241,11 @@ impl<'a> Body<'_, 'a> {
     }
 
     fn note(&mut self, name: &CowStr<'a>) {
-        let Some(definition) = self.renderer.footnotes.get(&**name) else { return };
+        let Some((bytes, _)) = self.renderer.footnotes.get(&**name) else { return };
         let number = match self.numbers.get(&**name) {
             Some(number) => *number,
             None => {
-                let bytes = definition.iter().map(|(_, span)| span.len()).max().unwrap_or_default();
-                let Some(left) = self.renderer.footnote_bytes.get().checked_sub(bytes) else { return };
+                let Some(left) = self.renderer.footnote_bytes.get().checked_sub(*bytes) else { return };
                 self.renderer.footnote_bytes.set(left);
                 self.notes.push(name.to_string());
                 self.numbers.insert(name.to_string(), self.notes.len());
@@ -240,7 +263,7 @@ impl<'a> Body<'_, 'a> {
                 self.events.push(Event::Start(Tag::List(Some(1))));
             }
             self.events.push(Event::Start(Tag::Item));
-            let definition = self.renderer.footnotes.get(&name).cloned().unwrap_or_default();
+            let (_, definition) = self.renderer.footnotes.get(&name).cloned().unwrap_or_default();
             self.walk(&definition);
             self.events.push(Event::End(TagEnd::Item));
             number += 1;
@@ -443,6 +466,14 @@ mod tests {
         }
         assert_eq!(render("[a](#top) [b](x.md)"), "<p>a b</p>");
         assert_eq!(render("<a href=\"javascript:alert(1)\">a</a> <a href=x>b</a>"), "<p><a>a</a> <a>b</a></p>");
+    }
+
+    #[test]
+    fn addresses_are_strict() {
+        let Target::Web(url) = target("https://example.org/a|b/[c]?q={x}^|[1]#`y`&z=%7C", None) else {
+            panic!("no address")
+        };
+        assert_eq!(url.as_str(), "https://example.org/a%7Cb/%5Bc%5D?q=%7Bx%7D%5E%7C%5B1%5D#%60y%60&z=%7C");
     }
 
     #[test]

@@ -89,7 +89,8 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     /// Takes the link out that only says "read the original", and gives where it leads.
     fn take_label_link(&self, body: &mut Vec<Spanned<'a>>, findings: &mut Vec<Finding>) -> Option<Url> {
-        let (start, end) = links(body).filter(|(start, end)| self.is_label(&body[*start..*end])).last()?;
+        let labels = links(body).filter(|(start, end)| self.is_label(&body[*start..*end]));
+        let (start, end) = labels.filter(|(_, end)| is_last_in_its_block(body, *end)).last()?;
         let (Event::Start(Tag::Link { dest_url, .. }), span) = &body[start] else { return None };
         let (destination, offset) = (dest_url.to_string(), span.start);
         let found = match target(&destination, self.rules.base.as_ref()) {
@@ -99,9 +100,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                 None
             }
         };
-        if is_last_in_its_block(body, end) {
-            remove_with_space_before(body, start, end);
-        }
+        remove_with_space_before(body, start, end);
         found
     }
 

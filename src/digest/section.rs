@@ -385,17 +385,27 @@ fn short_hash(text: &str) -> String {
 
 /// Rules that were checked against each other: what the configuration says of sections.
 pub fn check_rules(rules: &Rules) -> Result<(), String> {
-    for (at, rule) in rules.sections.iter().enumerate() {
-        if rule.slug != slug(&rule.slug) || rule.slug.is_empty() {
-            let better = slug_of(&rule.slug);
-            return Err(format!("the slug `{}` of a section is not lower case ASCII; try `{better}`", rule.slug));
+    let rest = match &rules.unknown {
+        super::Unknown::Rest { slug, .. } => Some(slug),
+        super::Unknown::Own => None,
+    };
+    let known = rules.sections.iter().map(|rule| &rule.slug);
+    let mut seen = HashSet::new();
+    for name in known {
+        check_slug(name)?;
+        if !seen.insert(name) {
+            return Err(format!("two sections have the slug `{name}`"));
         }
-        if RESERVED.contains(&rule.slug.as_str()) {
-            return Err(format!("the slug `{}` of a section is the name of a route; choose another", rule.slug));
-        }
-        if rules.sections[..at].iter().any(|other| other.slug == rule.slug) {
-            return Err(format!("two sections have the slug `{}`", rule.slug));
-        }
+    }
+    rest.map_or(Ok(()), |name| check_slug(name))
+}
+
+fn check_slug(name: &str) -> Result<(), String> {
+    if name != slug(name) || name.is_empty() {
+        return Err(format!("the slug `{name}` of a section is not lower case ASCII; try `{}`", slug_of(name)));
+    }
+    if RESERVED.contains(&name) {
+        return Err(format!("the slug `{name}` of a section is the name of a route; choose another"));
     }
     Ok(())
 }

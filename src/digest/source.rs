@@ -68,14 +68,6 @@ impl Source {
         self.line_starts.partition_point(|start| *start <= offset)
     }
 
-    /// Whether so much of the file was not UTF-8 that it is in another encoding, or no text at all.
-    pub fn is_garbled(&self) -> bool {
-        /// One broken character in so many bytes is an accident.
-        const BYTES_PER_ACCIDENT: usize = 200;
-        let broken = self.text.matches('\u{FFFD}').count();
-        broken > 3 && broken * BYTES_PER_ACCIDENT > self.text.len()
-    }
-
     /// A finding at a byte offset.
     pub fn finding(&self, offset: usize, code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Finding {
         Finding::new(&self.path, self.place(offset), code, message, remedy)
@@ -86,6 +78,14 @@ impl Source {
         let ends = self.line_starts.iter().skip(1).map(|next| next - 1).chain([self.text.len()]);
         self.line_starts.iter().copied().zip(ends).map(|(start, end)| start..end)
     }
+}
+
+/// Whether so much of a file is not UTF-8 that it is in another encoding, or no text at all.
+pub fn is_garbled(bytes: &[u8]) -> bool {
+    /// One broken character in so many bytes is an accident.
+    const BYTES_PER_ACCIDENT: usize = 200;
+    let broken = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
+    broken > 3 && broken * BYTES_PER_ACCIDENT > bytes.len()
 }
 
 /// CRLF and lone CR to LF, byte order marks and forbidden characters out.

@@ -88,6 +88,9 @@ fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
         text(&format!("public, max-age={max_age}, stale-while-revalidate={max_age}, stale-if-error={STALE_SECONDS}")),
     );
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if page.is_feed() {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
     if unchanged {
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         return answer;
@@ -98,9 +101,6 @@ fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     safe(headers, page.media_type);
-    if page.is_feed() {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    }
     answer
 }
 

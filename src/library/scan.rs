@@ -55,6 +55,11 @@ impl Stamp {
         self.fresh = now.saturating_sub(since_epoch(self.changed)) < FRESH;
     }
 
+    /// Has the file read again.
+    pub(super) fn make_stale(&mut self) {
+        self.fresh = true;
+    }
+
     /// Whether the file has to be read again even if its stamp is the same.
     pub(super) fn is_fresh(&self) -> bool {
         self.fresh

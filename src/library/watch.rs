@@ -55,6 +55,7 @@ enum Hint {
     Finished(PathBuf),
     FolderMade,
     Moved,
+    RootGone,
     Blind(String),
 }
 
@@ -190,6 +191,12 @@ impl Watch {
                 self.busy.retain(|path, _| path.as_os_str().is_empty() || path.exists());
                 self.look_at(now);
             }
+            // The folder that comes next may even have the same inode; the watch sits on the old one all the same.
+            Hint::RootGone => {
+                self.armed = None;
+                self.next_arming = now;
+                self.look_at(now);
+            }
             Hint::Blind(reason) => {
                 self.complaint = Some(reason);
                 self.armed = None;
@@ -221,8 +228,9 @@ impl Watch {
         let (sender, hints) = mpsc::channel(HINTS);
         let overflow = Arc::new(AtomicBool::new(false));
         let overflowed = overflow.clone();
+        let root = self.root.clone();
         let tell = move |event: notify::Result<Event>| {
-            for hint in hints_of(event) {
+            for hint in hints_of(event, &root) {
                 if sender.try_send(hint).is_err() {
                     overflowed.store(true, Ordering::Release);
                 }
@@ -251,13 +259,17 @@ fn identity(root: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(root).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-fn hints_of(event: notify::Result<Event>) -> Vec<Hint> {
+fn hints_of(event: notify::Result<Event>, root: &Path) -> Vec<Hint> {
     let event = match event {
         Ok(event) => event,
         Err(error) => return vec![Hint::Blind(error.to_string())],
     };
     if event.need_rescan() {
         return vec![Hint::Moved];
+    }
+    let is_gone = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
+    if is_gone && event.paths.iter().any(|path| path == root) {
+        return vec![Hint::RootGone];
     }
     let paths = event.paths.into_iter().filter(|path| !is_temporary(path));
     match event.kind {

@@ -59,6 +59,10 @@ fn mistakes_are_told_with_line_and_remedy() {
         ),
         ("sections: {known: [{slug: digests}]}\n", "sections: the slug `digests` of a section is the name of a route"),
         ("sections: {known: [{slug: a}, {slug: a}]}\n", "sections: two sections have the slug `a`"),
+        (
+            "sections: {unknown: {slug: ../x, title: X}}\n",
+            "sections: the slug `../x` of a section is not lower case ASCII",
+        ),
         ("ids: {authority: 'a b'}\n", "ids.authority: `a b` is neither a domain nor a mail address"),
         ("server: {header_seconds: 20}\n", "server.drain_seconds: more than header_seconds"),
         ("server: {listen: nowhere}\n", "server.listen: invalid socket address syntax"),

@@ -142,7 +142,7 @@ fn a_folder_with_other_things_is_not_replaced() {
     let output = out.file("site");
     let run = feedmill(&["build", folder.path().to_str().unwrap(), "--output", output.to_str().unwrap()]);
     assert_eq!(run.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&run.stderr).contains("holds files that feedmill did not write"));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("precious.txt is nothing that feedmill wrote"));
     assert!(output.join("precious.txt").exists());
 }
 
@@ -174,4 +174,24 @@ fn files(folder: &std::path::Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     all
+}
+
+#[test]
+fn what_was_put_beside_a_site_later_is_not_removed_nor_is_the_content() {
+    let folder = sample();
+    let out = Folder::new();
+    let output = out.file("site");
+    let build = |content: &str| feedmill(&["build", content, "--output", output.to_str().unwrap()]);
+    let content = folder.path().to_str().unwrap();
+    assert!(build(content).status.success());
+    for foreign in ["CNAME", ".git/HEAD", "digests/photo.jpg"] {
+        out.write(&format!("site/{foreign}"), "mine");
+        assert_eq!(build(content).status.code(), Some(2), "{foreign}");
+        assert!(output.join(foreign).exists(), "{foreign}");
+        out.remove(&format!("site/{foreign}"));
+        let _ = std::fs::remove_dir(output.join(".git"));
+    }
+    out.write("site/content/2025-05-22.md", digest("2025-05-22", &[("News", &["a"])]));
+    assert_eq!(build(output.join("content").to_str().unwrap()).status.code(), Some(2));
+    assert!(output.join("content/2025-05-22.md").exists());
 }

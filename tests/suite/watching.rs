@@ -131,6 +131,12 @@ async fn the_folder_removed_and_made_again_is_watched_again() {
     tokio::time::timeout(deadline, site.wait_for(|site| titles(site, "/") == ["b"])).await.expect("seen").unwrap();
     outer.write("content/2025-05-23.md", day("2025-05-23", &["c"]));
     tokio::time::timeout(deadline, site.wait_for(|site| titles(site, "/") == ["c", "b"])).await.expect("seen").unwrap();
+    // Removed and made again at once, it may have the same inode.
+    std::fs::remove_dir_all(outer.file("content")).unwrap();
+    outer.write("content/2025-05-24.md", day("2025-05-24", &["d"]));
+    tokio::time::timeout(deadline, site.wait_for(|site| titles(site, "/") == ["d"])).await.expect("seen").unwrap();
+    outer.write("content/2025-05-25.md", day("2025-05-25", &["e"]));
+    tokio::time::timeout(deadline, site.wait_for(|site| titles(site, "/") == ["e", "d"])).await.expect("seen").unwrap();
     requests.send(Request::Stop).await.unwrap();
     task.await.unwrap();
 }
