@@ -229,18 +229,20 @@ impl Ledger {
             self.unwritten.push(Change::Digest { key: key.to_owned(), record: own.clone() });
         }
         let mut items = Vec::with_capacity(digest.len());
-        let mut late = TimeDelta::zero();
         let mut next = own.published;
         for ((_, item), (anchor, id)) in digest.items().zip(names.of(digest, options)) {
             let before = self.records.items.get(&id);
             let mut first = next;
             if known.is_some() && before.is_none() {
-                first = now - late;
-                late += TimeDelta::seconds(1);
+                first = now - names.news;
             }
             next -= TimeDelta::seconds(1);
-            let record = settled(before, first, now, hash_of([item], ""));
+            let record = settled(before, first, now - names.news, hash_of([item], ""));
             if before != Some(&record) {
+                // What is new or corrected in one look has distinct times too.
+                if known.is_some() {
+                    names.news += TimeDelta::seconds(1);
+                }
                 self.records.items.insert(id.clone(), record.clone());
                 let (digest, title, link) = (key.to_owned(), item.title.clone(), item.link.clone());
                 self.unwritten.push(Change::Item { id: id.clone(), digest, title, link, record: record.clone() });
@@ -296,6 +298,8 @@ fn whole_seconds(now: DateTime<Utc>) -> DateTime<Utc> {
 #[derive(Debug, Default)]
 struct Names {
     taken: HashMap<String, HashMap<String, u32>>,
+    /// How far before now the next late or corrected item of this look is put.
+    news: TimeDelta,
 }
 
 impl Names {

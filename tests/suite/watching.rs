@@ -69,6 +69,17 @@ async fn an_edit_keeps_ids_and_times_and_moves_only_what_changed() {
 }
 
 #[tokio::test]
+async fn several_corrections_in_one_save_have_distinct_times() {
+    let mut daemon = Folder::with([("2025-05-21.md", day("2025-05-21", &["a", "b", "c"]).as_str())]).serve().await;
+    daemon.until_titles(&["a", "b", "c"]).await;
+    daemon.folder.write("2025-05-21.md", day("2025-05-21", &["a", "b", "c"]).replace("About", "All about"));
+    let corrected = |site: &std::sync::Arc<feedmill::site::Site>| fields(site, "/", "summary")[0].starts_with("All");
+    let site = daemon.until("the correction shows", corrected).await;
+    let updated = fields(&site, "/", "date_modified");
+    assert!(updated.windows(2).all(|pair| pair[0] > pair[1]), "{updated:?}");
+}
+
+#[tokio::test]
 async fn an_item_added_later_is_newer_than_the_rest_of_its_digest() {
     let mut daemon = Folder::with([("2025-05-21.md", day("2025-05-21", &["a", "b"]).as_str())]).serve().await;
     let before = daemon.until_titles(&["a", "b"]).await;
