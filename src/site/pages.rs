@@ -23,6 +23,9 @@ const LATEST_DIGESTS: usize = 7;
 /// The language of the pages' own words; what comes from digests names its language itself.
 const OWN_WORDS: &str = "en";
 
+/// The feeds that every page names: of all items and of digests, which come first.
+const MAIN_FEEDS: usize = 2;
+
 /// What every page has around its own part.
 struct Frame<'a> {
     title: String,
@@ -39,7 +42,10 @@ struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// `own` is the feed that the page is about; it comes first among those a browser finds.
     fn new(title: &str, feeds: &'a Feeds, own: &'a Feed, route: &str) -> Frame<'a> {
-        let others = feeds.iter().filter(|feed| feed.route != own.route);
+        // Only the first page names every feed: named on every page, the sections would make the site quadratic in them.
+        let is_first = route == "/";
+        let others = feeds.iter().take(if is_first { usize::MAX } else { MAIN_FEEDS });
+        let others = others.filter(|feed| feed.route != own.route);
         Frame {
             title: title.to_owned(),
             lang: OWN_WORDS,
