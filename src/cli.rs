@@ -11,6 +11,7 @@ const AFTER_HELP: &str = "\
 Begin:
   feedmill serve examples/content          serve the sample digests on http://127.0.0.1:8080/
   feedmill show examples/content           how each file is understood
+  feedmill init content                    a configuration with what was recognised in a folder
   feedmill check content                   what is wrong in the digests, with file, line and remedy
   feedmill build content --output public   the same site as files
 
@@ -42,10 +43,12 @@ pub enum Command {
     Build(Build),
     /// Report what is wrong in digests, with file, line and remedy
     ///
-    /// Exit codes: 0 nothing of severity error; 1 at least one error; 2 could not run.
+    /// A clean file prints nothing. Exit codes: 0 nothing that --fail-on names; 1 at least one such finding; 2 could not run.
     Check(Check),
-    /// Show how digests are understood: sections, items, links
+    /// Show how digests are understood: sections, items, links, and the rule behind each
     Show(Show),
+    /// Look at a folder and write a configuration with what was recognised
+    Init(Init),
 }
 
 /// What every command takes.
@@ -106,8 +109,41 @@ pub struct Check {
     #[command(flatten)]
     pub common: Common,
     /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+    /// The least severity that makes the exit code 1
+    #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY")]
+    pub fail_on: FailOn,
+    /// The folder of the ledger, to tell which published items would come again as new; nothing is written to it
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Say what a code means, what readers see of it, and how to mend it
+    #[arg(long, value_name = "CODE")]
+    pub explain: Option<String>,
+}
+
+/// How `check` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people, with the line and carets below it
+    Text,
+    /// One line per finding and one with its remedy, for editors
+    Short,
+    /// One JSON object per line, for programs
+    Json,
+    /// One SARIF 2.1.0 log, for code hosts
+    Sarif,
+}
+
+/// What makes `check` fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Any finding
+    Note,
+    /// Warnings and errors
+    Warning,
+    /// Errors
+    Error,
 }
 
 /// `feedmill show`.
@@ -122,6 +158,17 @@ pub struct Show {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// `feedmill init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The folder of digests
+    #[arg(default_value = "content")]
+    pub folder: PathBuf,
+    /// The file to write, which must not be there yet; - prints it
+    #[arg(long, short, value_name = "FILE", default_value = "feedmill.yaml")]
+    pub output: PathBuf,
 }
 
 /// How to print.

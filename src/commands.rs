@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod init;
 mod serve;
 mod show;
 
@@ -24,6 +25,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Build(arguments) => build::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments),
     }
 }
 

@@ -17,7 +17,7 @@ use serde_yaml::Value;
 use url::Url;
 
 use crate::digest::text::{language_tag, one_line};
-use crate::digest::{self, Rules, SectionRule};
+use crate::digest::{self, DateRules, DateSource, Dedupe, IssueDates, ItemForm, Prose, Rules, SectionRule};
 use crate::http::{respond, server};
 use crate::library::watch;
 use crate::{feed, ledger, library, site};
@@ -30,6 +30,8 @@ pub struct Config {
     pub site: SiteKeys,
     /// Which files are read.
     pub content: ContentKeys,
+    /// Where dates stand.
+    pub dates: DateKeys,
     /// Which sections there are.
     pub sections: SectionKeys,
     /// How items are recognised.
@@ -79,6 +81,7 @@ impl Default for SiteKeys {
 pub struct ContentKeys {
     folder: Option<PathBuf>,
     extensions: Vec<String>,
+    include: Vec<String>,
     ignore: Vec<String>,
     max_file_bytes: u64,
     max_items: usize,
@@ -91,6 +94,7 @@ impl Default for ContentKeys {
         ContentKeys {
             folder: None,
             extensions: library.extensions,
+            include: Vec::new(),
             ignore: Vec::new(),
             max_file_bytes: library.max_file_bytes,
             max_items: rules.max_items,
@@ -99,12 +103,80 @@ impl Default for ContentKeys {
     }
 }
 
+/// `dates`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DateKeys {
+    sources: Vec<String>,
+    pattern: Option<String>,
+    issue: Option<IssueKey>,
+}
+
+/// `dates.issue`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssueKey {
+    number: i64,
+    date: String,
+    days: i64,
+}
+
+impl Default for DateKeys {
+    fn default() -> DateKeys {
+        let sources =
+            digest::DateRules::default().sources.into_iter().map(|source| name_of(&SOURCES, source).to_owned());
+        DateKeys { sources: sources.collect(), pattern: None, issue: None }
+    }
+}
+
+/// What `dates.sources` may name.
+const SOURCES: [(&str, DateSource); 4] = [
+    ("front-matter", DateSource::FrontMatter),
+    ("path", DateSource::Path),
+    ("heading", DateSource::Heading),
+    ("title", DateSource::Title),
+];
+
+/// What `items.form` may be.
+const FORMS: [(&str, ItemForm); 10] = [
+    ("auto", ItemForm::Auto),
+    ("h1", ItemForm::Heading(1)),
+    ("h2", ItemForm::Heading(2)),
+    ("h3", ItemForm::Heading(3)),
+    ("h4", ItemForm::Heading(4)),
+    ("list", ItemForm::List),
+    ("numbered", ItemForm::Numbered),
+    ("bold", ItemForm::Bold),
+    ("paragraph", ItemForm::Paragraph),
+    ("file", ItemForm::File),
+];
+
+/// What `items.prose` may be.
+const PROSE: [(&str, Prose); 2] = [("item", Prose::Item), ("skip", Prose::Skip)];
+
+/// What `items.dedupe` may be.
+const DEDUPE: [(&str, Dedupe); 3] = [("digest", Dedupe::Digest), ("feed", Dedupe::Feed), ("off", Dedupe::Off)];
+
+fn name_of<T: Copy + PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
+    names.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name)
+}
+
+fn by_name<T: Copy>(key: &str, names: &[(&'static str, T)], name: &str) -> anyhow::Result<T> {
+    let found = names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    found.with_context(|| {
+        let known: Vec<&str> = names.iter().map(|(known, _)| *known).collect();
+        format!("{key}: `{name}` is none of {}", known.join(", "))
+    })
+}
+
 /// `sections`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SectionKeys {
     known: Vec<SectionKey>,
     unknown: UnknownKey,
+    level: Option<usize>,
+    skip: Vec<String>,
 }
 
 /// One of `sections.known`.
@@ -148,12 +220,23 @@ impl Default for UnknownKey {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ItemKeys {
+    form: String,
+    prose: String,
+    dedupe: String,
+    skip: Vec<String>,
     labels: Vec<String>,
 }
 
 impl Default for ItemKeys {
     fn default() -> ItemKeys {
-        ItemKeys { labels: Rules::default().labels }
+        let Rules { items, prose, dedupe, labels, .. } = Rules::default();
+        ItemKeys {
+            form: name_of(&FORMS, items).to_owned(),
+            prose: name_of(&PROSE, prose).to_owned(),
+            dedupe: name_of(&DEDUPE, dedupe).to_owned(),
+            skip: Vec::new(),
+            labels,
+        }
     }
 }
 
@@ -436,6 +519,10 @@ fn rules(config: &Config) -> anyhow::Result<Rules> {
         Some(text) => Some(Url::parse(text).with_context(|| format!("links.base: `{text}` is no address"))?),
         None => None,
     };
+    ensure!(
+        config.sections.level.is_none_or(|level| (1..=6).contains(&level)),
+        "sections.level: 1 to 6, as many as the # of the headings"
+    );
     ensure!(config.content.max_nesting >= 4, "content.max_nesting: at least 4, a list in a list");
     let rules = Rules {
         labels: config.items.labels.clone(),
@@ -445,17 +532,46 @@ fn rules(config: &Config) -> anyhow::Result<Rules> {
         language: language(config)?,
         max_items: config.content.max_items,
         max_nesting: config.content.max_nesting,
+        section_level: config.sections.level,
+        skip: config.sections.skip.clone(),
+        items: by_name("items.form", &FORMS, &config.items.form)?,
+        prose: by_name("items.prose", &PROSE, &config.items.prose)?,
+        skip_items: patterns("items.skip", &config.items.skip)?,
+        dedupe: by_name("items.dedupe", &DEDUPE, &config.items.dedupe)?,
+        dates: dates(&config.dates)?,
     };
     digest::check_rules(&rules).map_err(|message| anyhow!("sections: {message}"))?;
     Ok(rules)
 }
 
+fn dates(keys: &DateKeys) -> anyhow::Result<DateRules> {
+    let sources = keys.sources.iter().map(|name| by_name("dates.sources", &SOURCES, name));
+    if let Some(pattern) = &keys.pattern {
+        let known = chrono::format::StrftimeItems::new(pattern).all(|item| item != chrono::format::Item::Error);
+        ensure!(known, "dates.pattern: write `{pattern}` as strftime has it, such as %d.%m.%y");
+    }
+    let issues = keys.issue.as_ref().map(|issue| {
+        let date = issue.date.parse().with_context(|| format!("dates.issue: write `{}` as 2025-05-22", issue.date))?;
+        ensure!(issue.days > 0, "dates.issue: days is the time from one issue to the next, 7 for a week");
+        Ok(IssueDates { number: issue.number, date, days: issue.days })
+    });
+    Ok(DateRules {
+        sources: sources.collect::<anyhow::Result<_>>()?,
+        pattern: keys.pattern.clone(),
+        issues: issues.transpose()?,
+    })
+}
+
+fn patterns(key: &str, texts: &[String]) -> anyhow::Result<Vec<glob::Pattern>> {
+    texts.iter().map(|text| glob::Pattern::new(text).with_context(|| format!("{key}: `{text}`"))).collect()
+}
+
 fn library_options(keys: &ContentKeys) -> anyhow::Result<library::Options> {
     ensure!(keys.max_file_bytes <= 1 << 30, "content.max_file_bytes: at most 1073741824, one GiB");
-    let pattern = |text: &String| glob::Pattern::new(text).with_context(|| format!("content.ignore: `{text}`"));
     Ok(library::Options {
         extensions: keys.extensions.iter().map(|text| text.trim_start_matches('.').to_lowercase()).collect(),
-        ignore: keys.ignore.iter().map(pattern).collect::<anyhow::Result<_>>()?,
+        include: patterns("content.include", &keys.include)?,
+        ignore: patterns("content.ignore", &keys.ignore)?,
         max_file_bytes: keys.max_file_bytes,
     })
 }

@@ -109,18 +109,23 @@ impl Mill {
             return;
         };
         match Ledger::open(folder) {
-            Ok(ledger) => self.ledger = ledger,
+            Ok(ledger) => {
+                self.library.recall(ledger.memory().clone());
+                self.ledger = ledger;
+            }
             Err(error) => tracing::error!(reason = format!("{error:#}"), "serving with derived ids and times"),
         }
     }
 
     fn turn(&mut self, busy: &HashSet<PathBuf>, reason: Reason, previous: Option<&Site>) -> anyhow::Result<Outcome> {
         let begun = Instant::now();
-        let changes = self.library.refresh(busy)?;
         let now = Utc::now();
+        let today = self.options.site.ids.today(now);
+        let changes = self.library.refresh(busy, today)?;
         if reason == Reason::Changes && !changes.any() {
             return Ok(Outcome { changes, site: None, next_moment: None, elapsed: begun.elapsed() });
         }
+        self.ledger.remember(self.library.memory());
         let settlement = self.ledger.settle(self.library.digests(), now, &self.options.site.ids);
         if let Err(error) = self.ledger.write() {
             tracing::error!(

@@ -6,23 +6,35 @@
 pub mod date;
 mod emphasis;
 mod front_matter;
+mod heading;
 pub mod html;
+mod inline;
 mod item;
+pub mod learnt;
+mod lint;
+pub mod name;
 mod outline;
 mod section;
 mod source;
+mod split;
 pub mod text;
+pub mod why;
+
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use url::Url;
 
-use crate::finding::{Code, Finding, Place, Severity};
+use crate::finding::{Code, Finding, Place};
 use front_matter::{Beginning, FrontMatter};
-use outline::Outline;
+use heading::{Context, Issue};
+use outline::{Kind, Outline};
 use section::Gatherer;
 use source::Source;
 
-pub use section::{check_rules, comparable, slug_of};
+pub use learnt::{Learnt, Lesson, Tally};
+pub use name::{check_rules, comparable, slug_of};
+pub use why::{ItemWhy, LinkWhy, SectionWhy};
 
 /// How a publication writes its digests.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +47,20 @@ pub struct Rules {
     pub sections: Vec<SectionRule>,
     /// What becomes of a heading that is none of them.
     pub unknown: Unknown,
+    /// The level of headings that are sections, 1 to 6, when the publisher says so.
+    pub section_level: Option<usize>,
+    /// Headings that are passed over with everything below them; compared as those of sections.
+    pub skip: Vec<String>,
+    /// What items look like.
+    pub items: ItemForm,
+    /// What becomes of a section that is one text.
+    pub prose: Prose,
+    /// Titles of items that are left out, such as `*(ad)*`.
+    pub skip_items: Vec<glob::Pattern>,
+    /// What becomes of items that come twice.
+    pub dedupe: Dedupe,
+    /// Where dates stand.
+    pub dates: DateRules,
     /// The language of digests that do not say theirs, as a BCP 47 tag.
     pub language: Option<String>,
     /// The most items of one digest; what follows is left out, with a finding.
@@ -54,6 +80,108 @@ pub struct SectionRule {
     pub description: Option<String>,
     /// The headings that belong to it, beside its title; compared without case, digits and signs.
     pub headings: Vec<String>,
+}
+
+/// What the items of a publication look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ItemForm {
+    /// Found out for each section.
+    Auto,
+    /// Headings of a level, 1 to 6; those above are sections.
+    Heading(usize),
+    /// List entries.
+    List,
+    /// Paragraphs or lines that begin with a number.
+    Numbered,
+    /// Paragraphs that begin with a title in bold.
+    Bold,
+    /// Paragraphs.
+    Paragraph,
+    /// A file is an item; the files of a day are its digest.
+    File,
+}
+
+/// What becomes of an item with the link and nearly the title of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dedupe {
+    /// Within a section of a digest the one that says more stays.
+    Digest,
+    /// Also, a link that a feed has already is not shown again on a later day.
+    Feed,
+    /// All stay.
+    Off,
+}
+
+/// Where the date of a digest stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DateRules {
+    /// The places in the order in which they count; one that is not named is not looked at.
+    pub sources: Vec<DateSource>,
+    /// How a path spells its date when no usual way is found, as `strftime` has it: `%d.%m.%y`.
+    pub pattern: Option<String>,
+    /// The date of an issue by its number.
+    pub issues: Option<IssueDates>,
+}
+
+/// A place that a date may stand in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DateSource {
+    /// `date:` in the front matter.
+    FrontMatter,
+    /// The name of the file, or of its folders.
+    Path,
+    /// The document's first heading.
+    Heading,
+    /// `title:` in the front matter.
+    Title,
+}
+
+/// Issues that come in equal steps: the date of each follows from its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IssueDates {
+    /// The number of one issue ...
+    pub number: i64,
+    /// ... and its date.
+    pub date: NaiveDate,
+    /// Days from one issue to the next.
+    pub days: i64,
+}
+
+impl Default for DateRules {
+    fn default() -> DateRules {
+        let sources = vec![DateSource::FrontMatter, DateSource::Path, DateSource::Heading, DateSource::Title];
+        DateRules { sources, pattern: None, issues: None }
+    }
+}
+
+impl DateRules {
+    /// The date that a path tells by the configured pattern or its issue's number.
+    fn of_path(&self, rest: &str) -> Option<NaiveDate> {
+        let by_pattern = || {
+            let pattern = self.pattern.as_deref()?;
+            let starts = rest.char_indices().map(|(at, _)| at);
+            let mut found = starts.filter_map(|at| NaiveDate::parse_and_remainder(&rest[at..], pattern).ok());
+            found.next().map(|(date, _)| date)
+        };
+        let by_number = || {
+            let issues = self.issues?;
+            let name = rest.rsplit('/').next().unwrap_or(rest);
+            let start = name.find(|c: char| c.is_ascii_digit())?;
+            let digits: String = name[start..].chars().take_while(char::is_ascii_digit).collect();
+            let steps = digits.parse::<i64>().ok()?.checked_sub(issues.number)?;
+            issues.date.checked_add_signed(chrono::TimeDelta::try_days(steps.checked_mul(issues.days)?)?)
+        };
+        by_pattern().or_else(by_number)
+    }
+}
+
+/// What becomes of a section that is one text, and neither a list nor several paragraphs with a link each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prose {
+    /// It is an item.
+    Item,
+    /// It is passed over.
+    Skip,
 }
 
 /// What becomes of a heading that the configuration does not name.
@@ -105,6 +233,13 @@ impl Default for Rules {
             base: None,
             sections: Vec::new(),
             unknown: Unknown::Own,
+            section_level: None,
+            skip: Vec::new(),
+            items: ItemForm::Auto,
+            prose: Prose::Item,
+            skip_items: Vec::new(),
+            dedupe: Dedupe::Digest,
+            dates: DateRules::default(),
             language: None,
             max_items: 5000,
             max_nesting: 32,
@@ -135,9 +270,35 @@ pub struct Digest {
     pub preamble: String,
     /// The sections in file order; items that stand under none are in one with an empty slug.
     pub sections: Vec<Section>,
+    /// Whether the file is one item, so that the files of a day are one digest.
+    pub is_one_story: bool,
+    /// Whether its date is only the day on which it was first seen.
+    pub is_undated: bool,
 }
 
 impl Digest {
+    /// The digest of a day whose files are one item each.
+    ///
+    /// # Panics
+    /// Without any part.
+    pub fn of_stories(parts: &[Arc<Digest>]) -> Digest {
+        let first = &parts[0];
+        let items: Vec<Item> = parts.iter().flat_map(|part| part.items().map(|(_, item)| item.clone())).collect();
+        let why = SectionWhy::Unnamed;
+        Digest {
+            title: first.date.to_string(),
+            description: None,
+            preamble: String::new(),
+            sections: vec![Section { slug: String::new(), title: String::new(), items, line: 1, why }],
+            ..(**first).clone()
+        }
+    }
+
+    /// The language that its path says: what recurs is counted for each alone.
+    pub fn group(&self) -> String {
+        language_in(&date_in_path(&self.path).1).unwrap_or_default()
+    }
+
     /// The number of items in all sections.
     pub fn len(&self) -> usize {
         self.sections.iter().map(|section| section.items.len()).sum()
@@ -165,11 +326,15 @@ pub struct Section {
     pub items: Vec<Item>,
     /// The line of its heading, from 1.
     pub line: usize,
+    /// The rule that made it a section.
+    pub why: SectionWhy,
 }
 
 /// An item as its author wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
+    /// The file it stands in, relative to the content folder.
+    pub path: Arc<str>,
     /// Plain text on one line; never empty.
     pub title: String,
     /// The story, an absolute http(s) URL.
@@ -184,61 +349,155 @@ pub struct Item {
     pub id: Option<String>,
     /// The headings between its section and itself.
     pub categories: Vec<String>,
+    /// The rule that made it an item.
+    pub why: ItemWhy,
+    /// The rule that chose its link.
+    pub link_why: LinkWhy,
 }
 
 /// What a file turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// A digest, perhaps with findings.
-    Digest(Box<Digest>),
+    /// One digest or several, each with its date, perhaps with findings.
+    Digests(Vec<Digest>),
     /// A digest that its author holds back.
     Draft,
     /// Not a digest, or one that cannot be read; what was published of this file stays.
     Unusable,
 }
 
-/// Understands one file. `path` is relative to the content folder and uses `/`.
+/// What is known of a file beside its text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Surroundings<'s> {
+    /// What recurs over its folder.
+    pub learnt: Option<&'s Learnt>,
+    /// The day it was first seen: its date, when it has no other.
+    pub first_seen: Option<NaiveDate>,
+}
+
+/// A file's text, ready to be understood.
+#[derive(Debug)]
+pub struct Text {
+    source: Source,
+    front_matter: FrontMatter,
+    text_start: usize,
+    findings: Vec<Finding>,
+    /// Why it is no digest, when that is known already.
+    refused: Option<Outcome>,
+}
+
+/// Understands one file as if it were alone. `path` is relative to the content folder and uses `/`.
 pub fn parse(path: &str, bytes: &[u8], rules: &Rules) -> (Outcome, Vec<Finding>) {
-    let (source, mut findings) = Source::prepare(path, bytes);
-    if source.text.trim().is_empty() {
-        let remedy = "write the digest, or delete the file to withdraw it";
-        findings.push(Finding::new(path, Place::START, Code::FileEmpty, "the file is empty", remedy));
-        return (Outcome::Unusable, findings);
+    Text::prepare(path, bytes).understand(rules, Surroundings::default())
+}
+
+/// The lines of a file as places count them.
+pub fn lines_of(path: &str, bytes: &[u8]) -> Vec<String> {
+    let (source, _) = Source::prepare(path, bytes);
+    source.lines().map(|line| source.text[line].to_owned()).collect()
+}
+
+impl Text {
+    /// Decodes a file and reads its front matter.
+    pub fn prepare(path: &str, bytes: &[u8]) -> Text {
+        let (source, findings) = Source::prepare(path, bytes);
+        let mut text = Text { source, front_matter: FrontMatter::default(), text_start: 0, findings, refused: None };
+        if text.source.text.trim().is_empty() {
+            let remedy = "write the digest, or delete the file to withdraw it";
+            text.refuse(Outcome::Unusable, Some((Code::FileEmpty, "the file is empty", remedy)));
+        } else if source::is_garbled(bytes) {
+            let remedy = "save the file as UTF-8; a running server keeps its last good version until then";
+            text.refuse(Outcome::Unusable, Some((Code::Garbled, "the file is not UTF-8 text", remedy)));
+        } else {
+            match front_matter::read(&text.source, &mut text.findings) {
+                Beginning::Text => {}
+                Beginning::FrontMatter(read, _) if read.draft => text.refuse(Outcome::Draft, None),
+                Beginning::FrontMatter(read, start) => (text.front_matter, text.text_start) = (read, start),
+                Beginning::Unreadable => text.refuse(Outcome::Unusable, None),
+            }
+        }
+        text
     }
-    if source::is_garbled(bytes) {
-        let remedy = "save the file as UTF-8; a running server keeps its last good version until then";
-        findings.push(Finding::new(path, Place::START, Code::Garbled, "the file is not UTF-8 text", remedy));
-        return (Outcome::Unusable, findings);
+
+    fn refuse(&mut self, outcome: Outcome, why: Option<(Code, &str, &str)>) {
+        let path = &self.source.path;
+        self.findings
+            .extend(why.map(|(code, message, remedy)| Finding::new(path, Place::START, code, message, remedy)));
+        self.refused = Some(outcome);
     }
-    let (front_matter, text_start) = match front_matter::read(&source, &mut findings) {
-        Beginning::Text => (FrontMatter::default(), 0),
-        Beginning::FrontMatter(front_matter, text_start) => (front_matter, text_start),
-        Beginning::Unreadable => return (Outcome::Unusable, findings),
-    };
-    if front_matter.draft {
-        return (Outcome::Draft, findings);
+
+    fn outline(&self, rules: &Rules) -> Outline<'_> {
+        Outline::parse(&self.source.text[self.text_start..], self.text_start, rules.max_nesting)
     }
-    let outline = Outline::parse(&source.text[text_start..], text_start, rules.max_nesting);
-    let file = File { path, rules, source: &source, front_matter };
-    let outcome =
-        file.read(&outline, &mut findings).map_or(Outcome::Unusable, |digest| Outcome::Digest(Box::new(digest)));
-    findings.sort_by_key(|finding| (finding.line, finding.column));
-    (outcome, findings)
+
+    /// What the file teaches about its folder; `None` when it is no digest.
+    pub fn lesson(&self, rules: &Rules) -> Option<Lesson> {
+        if self.refused.is_some() {
+            return None;
+        }
+        let (in_path, rest) = dated_path(&self.source.path, rules);
+        let group = language_in(&rest).unwrap_or_default();
+        let day = self.front_matter.date.or(in_path).map(|date| format!("{date} {group}"));
+        let outline = Outline::skim(&self.source.text[self.text_start..], self.text_start, rules.max_nesting);
+        Some(Lesson::of(&outline, group, day))
+    }
+
+    /// Understands the text.
+    pub fn understand(self, rules: &Rules, surroundings: Surroundings<'_>) -> (Outcome, Vec<Finding>) {
+        if let Some(outcome) = self.refused {
+            return (outcome, self.findings);
+        }
+        let outline = self.outline(rules);
+        let nothing = Learnt::default();
+        let (in_path, rest) = dated_path(&self.source.path, rules);
+        let file = File {
+            rules,
+            source: &self.source,
+            front_matter: &self.front_matter,
+            in_path,
+            said: language_in(&rest),
+            rest,
+            learnt: surroundings.learnt.unwrap_or(&nothing),
+            first_seen: surroundings.first_seen,
+        };
+        let mut findings = Vec::new();
+        let digests = file.read(&outline, &mut findings);
+        findings.extend(self.findings);
+        lint::join_alike(&mut findings);
+        findings.sort_by_key(|finding| (finding.line, finding.column));
+        (if digests.is_empty() { Outcome::Unusable } else { Outcome::Digests(digests) }, findings)
+    }
 }
 
 struct File<'f> {
-    path: &'f str,
     rules: &'f Rules,
     source: &'f Source,
-    front_matter: FrontMatter,
+    front_matter: &'f FrontMatter,
+    in_path: Option<NaiveDate>,
+    /// The path without its date and ending.
+    rest: String,
+    /// The language that the path says.
+    said: Option<String>,
+    learnt: &'f Learnt,
+    first_seen: Option<NaiveDate>,
 }
 
 impl<'f> File<'f> {
-    fn read(self, outline: &Outline<'f>, findings: &mut Vec<Finding>) -> Option<Digest> {
+    fn read(&self, outline: &Outline<'f>, findings: &mut Vec<Finding>) -> Vec<Digest> {
         let root = outline.tree();
-        let parts = section::parts(outline, &root);
-        let heading = parts.title.map(|block| outline.text_of(block));
-        let (date, rest) = self.date(parts.title.map(|block| (outline, block)), findings)?;
+        let group = self.said.clone().unwrap_or_default();
+        let date = self.date_without_headings();
+        let context = Context::new(outline, self.rules, self.learnt, &group, date);
+        let layout = context.layout(&root);
+        let one = layout.issues.len() == 1;
+        let date = if one { self.date(layout.title.map(|block| (outline, block)), findings) } else { date };
+        let date_told = date;
+        let is_page = self.in_path.is_none() && is_companion(&self.source.path);
+        let is_page = is_page && (self.front_matter.date.is_none() || !is_index(&self.source.path));
+        if is_page || (one && date.is_none() && !self.may_be_dated_today()) {
+            self.tell_no_date(findings);
+            return Vec::new();
+        }
         if let Some(span) = &outline.too_deep {
             let message = format!("nesting deeper than {} is flattened", self.rules.max_nesting);
             let remedy = "nest quotes and lists less deeply, or raise content.max_nesting";
@@ -246,71 +505,130 @@ impl<'f> File<'f> {
         }
         let renderer = html::Renderer::new(self.source, outline, self.rules.base.as_ref());
         let reader = item::Reader::new(self.source, self.rules, &renderer);
-        let mut gatherer = Gatherer::new(outline, reader);
-        gatherer.gather(&parts);
-        let Gatherer { sections, findings: found, .. } = gatherer;
-        findings.extend(found);
-        let preamble = if parts.nodes.is_empty() && !sections.is_empty() {
-            String::new()
-        } else {
-            let blocks = parts.lead.iter().filter(|at| outline.blocks[**at].kind != outline::Kind::Footnote);
-            let lead: Vec<_> = blocks.flat_map(|at| outline.of(*at).iter().cloned()).collect();
-            renderer.render(&lead, findings)
-        };
-        let language = self.language(&rest, outline);
-        let said = language_in(&rest).map(|tag| format!("-{}", text::slug(&tag)));
-        let FrontMatter { title, description, authors, tags, .. } = self.front_matter;
-        let title = title.or(heading.filter(|text| !text.is_empty())).unwrap_or_else(|| date.to_string());
-        let key = format!("{date}{}", said.unwrap_or_default());
-        Some(Digest {
-            path: self.path.to_owned(),
-            key,
-            date,
-            title,
-            language,
-            description,
-            authors,
-            tags,
-            preamble,
-            sections,
+        findings.extend(lint::of_text(outline, self.source));
+        let language = self.language(outline);
+        let mut digests: Vec<Digest> = Vec::new();
+        for issue in &layout.issues {
+            let mut gatherer = Gatherer::new(&context, &reader);
+            let is_file = context.is_one_story(&layout);
+            let lead_is_items = if is_file {
+                gatherer.gather_file(layout.title);
+                true
+            } else {
+                gatherer.gather(issue)
+            };
+            gatherer.settle_doubles();
+            gatherer.keep_exceptions();
+            let Gatherer { sections, findings: found, .. } = gatherer;
+            findings.extend(found);
+            let heading = issue.dated.map(|(heading, _)| heading).filter(|_| !one).or(layout.title);
+            let heading = heading.map(|block| outline.text_of(block)).filter(|text| !text.is_empty());
+            let Some(date) = (if one { date.or(self.first_seen) } else { issue.dated.map(|(_, date)| date) }) else {
+                continue;
+            };
+            let said = self.said.as_ref().map_or_else(String::new, |tag| format!("-{}", text::slug(tag)));
+            let undated = one && date_told.is_none();
+            let key = if undated { self.undated_key() } else { format!("{date}{said}") };
+            let title = self.front_matter.title.clone().filter(|_| one).or(heading);
+            let preamble =
+                if lead_is_items { String::new() } else { self.preamble(outline, issue, &renderer, findings) };
+            if undated && sections.iter().all(|section| section.items.is_empty()) {
+                self.tell_no_date(findings);
+                continue;
+            }
+            if undated {
+                let message =
+                    format!("no date anywhere; {date}, the day on which the file was first seen, is its date");
+                let remedy =
+                    "name the file 2025-05-22.md, write date: 2025-05-22 into its front matter, or set dates.issue";
+                findings.push(Finding::new(&self.source.path, Place::START, Code::DateGuessed, message, remedy));
+            }
+            digests.push(Digest {
+                path: self.source.path.clone(),
+                key,
+                date,
+                title: title.unwrap_or_else(|| date.to_string()),
+                language: language.clone(),
+                description: self.front_matter.description.clone(),
+                authors: self.front_matter.authors.clone(),
+                tags: self.front_matter.tags.clone(),
+                preamble,
+                sections,
+                is_one_story: is_file,
+                is_undated: undated,
+            });
+        }
+        digests
+    }
+
+    fn preamble(
+        &self,
+        outline: &Outline<'f>,
+        issue: &Issue<'_>,
+        renderer: &html::Renderer<'f>,
+        findings: &mut Vec<Finding>,
+    ) -> String {
+        let blocks = issue.lead.iter().filter(|at| outline.blocks[**at].kind != Kind::Footnote);
+        let lead: Vec<_> = blocks.flat_map(|at| outline.of(*at).iter().cloned()).collect();
+        renderer.render(&lead, findings)
+    }
+
+    fn date_without_headings(&self) -> Option<NaiveDate> {
+        self.rules.dates.sources.iter().find_map(|source| match source {
+            DateSource::FrontMatter => self.front_matter.date,
+            DateSource::Path => self.in_path,
+            DateSource::Heading | DateSource::Title => None,
         })
     }
 
-    /// The date, and what the path says besides.
-    fn date(&self, heading: Option<(&Outline<'_>, usize)>, findings: &mut Vec<Finding>) -> Option<(NaiveDate, String)> {
-        let (in_path, rest) = date_in_path(self.path);
+    /// Whether a file without a date is a digest all the same: it has the number of an issue.
+    fn may_be_dated_today(&self) -> bool {
+        let name = self.rest.rsplit('/').next().unwrap_or(&self.rest);
+        self.first_seen.is_some() && !is_companion(&self.source.path) && name.contains(|c: char| c.is_ascii_digit())
+    }
+
+    fn undated_key(&self) -> String {
+        let key = text::slug(&self.rest);
+        if key.is_empty() { "digest".to_owned() } else { key }
+    }
+
+    fn tell_no_date(&self, findings: &mut Vec<Finding>) {
+        let remedy = "name the file 2025-05-22.md, or begin it with front matter that has a date";
+        let path = &self.source.path;
+        if !is_companion(path) {
+            findings.push(Finding::new(path, Place::START, Code::DateMissing, "no date, so not a digest", remedy));
+        }
+    }
+
+    /// The date of a file that is one digest.
+    fn date(&self, heading: Option<(&Outline<'_>, usize)>, findings: &mut Vec<Finding>) -> Option<NaiveDate> {
         let offset = heading.map_or(0, |(outline, block)| outline.blocks[block].span.start);
         let in_heading = heading.and_then(|(outline, block)| date::in_text(&outline.text_of(block)));
-        let sources = [
-            ("the front matter", self.front_matter.date, 0),
-            ("the path", in_path, 0),
-            ("the heading", in_heading, offset),
-        ];
-        let mut told = sources.into_iter().filter_map(|(place, date, offset)| Some((place, date?, offset)));
-        let Some((place, date, _)) = told.next() else {
-            let remedy = "name the file 2025-05-22.md, or begin it with front matter that has a date";
-            let mut finding =
-                Finding::new(self.path, Place::START, Code::DateMissing, "no date, so not a digest", remedy);
-            if is_companion(self.path) {
-                finding.severity = Severity::Note;
-            }
-            findings.push(finding);
-            return None;
-        };
+        let in_title = self.front_matter.title.as_deref().and_then(date::in_text);
+        let sources = self.rules.dates.sources.iter().map(|source| match source {
+            DateSource::FrontMatter => ("the front matter", self.front_matter.date, 0),
+            DateSource::Path => ("the path", self.in_path, 0),
+            DateSource::Heading => ("the heading", in_heading, offset),
+            DateSource::Title => ("the title", in_title, 0),
+        });
+        let mut told = sources.filter_map(|(place, date, offset)| Some((place, date?, offset)));
+        let (place, date, _) = told.next()?;
+        // A moment is when it was published, and a week's digest is named after the week's end.
+        let tolerance = if self.front_matter.has_time { 7 } else { 1 };
         for (other_place, other, offset) in told {
-            if (other - date).num_days().abs() > 1 {
+            if (other - date).num_days().abs() > tolerance {
                 let message = format!("{place} says {date}, but {other_place} says {other}");
                 let remedy = format!("correct one of them; {date} is what is published");
                 findings.push(self.source.finding(offset, Code::DateDisagrees, message, remedy));
             }
         }
-        Some((date, rest))
+        Some(date)
     }
 
-    fn language(&self, rest: &str, outline: &Outline<'_>) -> Option<String> {
+    fn language(&self, outline: &Outline<'_>) -> Option<String> {
         let told =
-            self.front_matter.language.clone().or_else(|| language_in(rest)).or_else(|| self.rules.language.clone());
-        told.or_else(|| text::language_of(&outline::plain(&outline.events)).map(str::to_owned))
+            self.front_matter.language.clone().or_else(|| self.said.clone()).or_else(|| self.rules.language.clone());
+        told.or_else(|| text::language_of(&outline.sample()).map(str::to_owned))
     }
 }
 
@@ -318,7 +636,12 @@ impl<'f> File<'f> {
 fn is_companion(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
-    ["readme", "_index", "index", "about", "license", "contributing", "template"].contains(&stem.as_str())
+    ["readme", "_index", "index", "about", "contact", "license", "contributing", "template"].contains(&stem.as_str())
+}
+
+/// `index.md` in a folder of its own is a digest of many generators.
+fn is_index(path: &str) -> bool {
+    path.contains('/') && path.rsplit('/').next().is_some_and(|name| name.starts_with("index."))
 }
 
 /// The date of a path, from its name or its folders, and the path without the date and the ending.
@@ -330,6 +653,12 @@ fn date_in_path(path: &str) -> (Option<NaiveDate>, String) {
     }
     let components: Vec<&str> = folders.split('/').filter(|part| !part.is_empty()).chain([stem]).collect();
     (date::in_folders(&components), format!("{folders}/{stem}"))
+}
+
+/// The date of a path, also in the ways that only this publication has, and the path without what the usual ways found.
+fn dated_path(path: &str, rules: &Rules) -> (Option<NaiveDate>, String) {
+    let (date, rest) = date_in_path(path);
+    (date.or_else(|| rules.dates.of_path(&rest)), rest)
 }
 
 /// What a path says besides its date and ending: tells the files of one date apart.

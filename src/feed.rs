@@ -16,8 +16,8 @@ use chrono::{DateTime, FixedOffset, TimeDelta};
 
 use crate::digest::html::{escaped, link_paragraph};
 use crate::digest::text::cut;
-use crate::digest::{Digest, Item, Rules, Section};
-use crate::ledger::{self, Identity, Settled};
+use crate::digest::{Dedupe, Digest, Item, Rules, Section};
+use crate::ledger::{self, Identity, Settled, canonical_link};
 
 /// How feeds are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +149,16 @@ impl Feeds {
 /// Gathers the feeds of the published digests, which come newest first.
 pub fn gather(digests: &[Settled], rules: &Rules, options: &Options, ids: &ledger::Options) -> Feeds {
     let gatherer = Gatherer { options, ids };
-    let entries: Vec<Arc<Entry>> = digests.iter().flat_map(|settled| gatherer.items(settled)).map(Arc::new).collect();
+    let mut entries: Vec<Arc<Entry>> =
+        digests.iter().flat_map(|settled| gatherer.items(settled)).map(Arc::new).collect();
+    if rules.dedupe == Dedupe::Feed {
+        let mut seen = HashSet::new();
+        let is_first =
+            |entry: &&Arc<Entry>| entry.story.as_deref().is_none_or(|link| seen.insert(canonical_link(link, ids)));
+        let mut first: Vec<Arc<Entry>> = entries.iter().rev().filter(is_first).cloned().collect();
+        first.reverse();
+        entries = first;
+    }
     let whole = digests.iter().filter(|settled| !settled.digest.is_empty());
     let whole: Vec<Arc<Entry>> = whole.map(|settled| Arc::new(gatherer.whole(settled))).collect();
     let mut by_section: HashMap<&str, Vec<Arc<Entry>>> = HashMap::new();
@@ -234,13 +243,13 @@ impl Gatherer<'_> {
         let section = (!section.slug.is_empty()).then(|| (section.slug.clone(), section.title.clone()));
         Entry {
             id: identity.id.clone(),
-            title: plain_title(&item.title),
+            title: without_tags(&item.title),
             story: item.link.clone(),
             page,
             published: identity.published,
             updated: identity.updated,
             html,
-            summary: item.summary.clone(),
+            summary: without_tags(&item.summary),
             section,
             tags: item.categories.iter().chain(&digest.tags).cloned().collect(),
             authors: digest.authors.clone(),
@@ -256,7 +265,7 @@ impl Gatherer<'_> {
         let first_titles = digest.items().map(|(_, item)| item.title.as_str()).take(5).collect::<Vec<_>>().join("; ");
         Entry {
             id: identity.id.clone(),
-            title: plain_title(&digest.title),
+            title: without_tags(&digest.title),
             story: None,
             published: identity.published,
             updated: identity.updated,
@@ -266,7 +275,7 @@ impl Gatherer<'_> {
                 }
                 html => html,
             },
-            summary: digest.description.clone().unwrap_or_else(|| cut(&first_titles, 280)),
+            summary: without_tags(&digest.description.clone().unwrap_or_else(|| cut(&first_titles, 280))),
             section: None,
             tags: digest.tags.clone(),
             authors: digest.authors.clone(),
@@ -343,7 +352,7 @@ impl Gatherer<'_> {
 /// A title without anything that looks like a tag: `<dialog>` becomes `‹dialog›`, for readers take titles for HTML and drop it.
 ///
 /// `a < b` stays as it is.
-fn plain_title(title: &str) -> String {
+fn without_tags(title: &str) -> String {
     let mut plain = String::with_capacity(title.len());
     let mut in_tag = false;
     let mut characters = title.chars().peekable();

@@ -3,9 +3,13 @@
 //! Wrong content is never an `Err`: the digest it stands in may still be published, and every other one is. What a
 //! newcomer gets wrong: columns count characters, not bytes, so that a caret stands right under Chinese text.
 
+mod explain;
+
 use std::fmt;
 
 use serde::Serialize;
+
+pub use explain::explanation;
 
 /// How much a finding matters to subscribers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -67,16 +71,32 @@ pub enum Code {
     DateShared,
     /// The digest is dated in the future and waits.
     DateInFuture,
+    /// No date anywhere; the day counts on which the file was first seen.
+    DateGuessed,
     /// A line that begins like a heading but has no space after the `#`.
     HeadingUnspaced,
     /// A section without items.
     SectionEmpty,
+    /// A heading that differs in a letter or two from one that heads many digests.
+    SectionMisspelt,
     /// A heading the configuration does not know, put into the rest.
     SectionUnknown,
     /// An item without a link.
     ItemWithoutLink,
     /// An item without any text for a title, left out.
     ItemWithoutTitle,
+    /// Two items of one section with the same link.
+    LinkTwice,
+    /// Two items of one section with nearly the same title.
+    TitleTwice,
+    /// An item that is published already would be new to subscribers.
+    IdChanges,
+    /// Items of recent days do not fit into a feed.
+    FeedTooLarge,
+    /// Asterisks that did not become emphasis.
+    EmphasisBroken,
+    /// A link whose reference is defined nowhere in the file.
+    LinkUndefined,
     /// A relative link that no base resolves.
     LinkRelative,
     /// A link that is not a URL, or not one of http, https and mailto.
@@ -91,7 +111,87 @@ pub enum Code {
     TooManyItems,
 }
 
+const ALL: [Code; 36] = [
+    Code::Unreadable,
+    Code::FileTooLarge,
+    Code::FileEmpty,
+    Code::NotAFile,
+    Code::LinkLoop,
+    Code::SameFile,
+    Code::NotUtf8,
+    Code::Garbled,
+    Code::ForbiddenCharacter,
+    Code::FrontMatterInvalid,
+    Code::FrontMatterRepaired,
+    Code::FrontMatterValue,
+    Code::DateMissing,
+    Code::DateInvalid,
+    Code::DateDisagrees,
+    Code::DateShared,
+    Code::DateInFuture,
+    Code::DateGuessed,
+    Code::HeadingUnspaced,
+    Code::SectionEmpty,
+    Code::SectionMisspelt,
+    Code::SectionUnknown,
+    Code::ItemWithoutLink,
+    Code::ItemWithoutTitle,
+    Code::LinkTwice,
+    Code::TitleTwice,
+    Code::IdChanges,
+    Code::FeedTooLarge,
+    Code::EmphasisBroken,
+    Code::LinkUndefined,
+    Code::LinkRelative,
+    Code::LinkUnusable,
+    Code::HtmlStripped,
+    Code::NestingTooDeep,
+    Code::Internal,
+    Code::TooManyItems,
+];
+
+/// How far a finding reaches from its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// To the end of its line.
+    Line,
+    /// Over a link, to its closing bracket or the next white space.
+    Link,
+    /// So many characters.
+    Characters(usize),
+    /// The whole file.
+    File,
+}
+
 impl Code {
+    /// How far findings of this kind reach.
+    pub fn extent(self) -> Extent {
+        match self {
+            Code::Unreadable
+            | Code::FileTooLarge
+            | Code::FileEmpty
+            | Code::NotAFile
+            | Code::LinkLoop
+            | Code::SameFile
+            | Code::Garbled
+            | Code::DateMissing
+            | Code::DateGuessed
+            | Code::DateShared
+            | Code::DateInFuture
+            | Code::FeedTooLarge
+            | Code::Internal => Extent::File,
+            Code::NotUtf8 | Code::ForbiddenCharacter => Extent::Characters(1),
+            Code::EmphasisBroken => Extent::Characters(2),
+            Code::LinkRelative | Code::LinkUnusable | Code::LinkUndefined => Extent::Link,
+            _ => Extent::Line,
+        }
+    }
+
+    /// Every kind, in the order of the enumeration.
+    pub fn all() -> impl Iterator<Item = Code> {
+        ALL.into_iter()
+    }
+
     /// How much a finding of this kind matters.
     pub fn severity(self) -> Severity {
         match self {
@@ -102,7 +202,7 @@ impl Code {
             | Code::Internal
             | Code::Garbled
             | Code::TooManyItems => Severity::Error,
-            Code::SameFile | Code::ItemWithoutLink | Code::DateInFuture => Severity::Note,
+            Code::SameFile | Code::ItemWithoutLink | Code::DateInFuture | Code::TitleTwice => Severity::Note,
             _ => Severity::Warning,
         }
     }
@@ -149,6 +249,30 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The column after its last character, in a line of the file.
+    pub fn end_column(&self, line: &str) -> usize {
+        let rest: Vec<char> = line.chars().skip(self.column - 1).collect();
+        let text_end = rest.iter().rposition(|c| !c.is_whitespace()).map_or(0, |last| last + 1);
+        let length = match self.code.extent() {
+            Extent::Line => text_end,
+            Extent::Characters(number) => number.min(rest.len()),
+            Extent::Link => {
+                // `[text](address)`, `[text][reference]`, `<address>`, or an address as it stands.
+                let ends: &[char] = match rest.first() {
+                    Some('[' | '!') => &[')', ']'],
+                    Some('<') => &['>'],
+                    _ => &[' '],
+                };
+                let text_over = rest.iter().position(|c| *c == ']').unwrap_or_default();
+                let from = if ends.contains(&']') { text_over + 2 } else { 1 };
+                let end = rest.iter().skip(from).position(|c| ends.contains(c)).map(|end| from + end + 1);
+                end.unwrap_or(text_end).min(text_end)
+            }
+            Extent::File => 0,
+        };
+        self.column + length.max(1)
+    }
+
     /// A finding of a kind at a place; the severity follows from the kind.
     pub fn new(path: &str, place: Place, code: Code, message: impl Into<String>, remedy: impl Into<String>) -> Finding {
         Finding {
@@ -168,5 +292,30 @@ impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Finding { path, line, column, severity, code, message, remedy } = self;
         write!(formatter, "{path}:{line}:{column}: {severity}: {message} [{code}]\n    help: {remedy}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_name_a_place_in_the_list_and_an_explanation() {
+        for (at, code) in Code::all().enumerate() {
+            assert_eq!(code as usize, at, "{code}");
+            let text = explanation(code);
+            assert!(text.lines().count() >= 3 && text.lines().all(|line| line.chars().count() <= 90), "{code}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_finding_ends_where_its_kind_ends() {
+        let at = |code, column| Finding::new("a.md", Place { line: 1, column }, code, "m", "r");
+        assert_eq!(at(Code::LinkRelative, 4).end_column("新闻 [b](x.md) c"), 13);
+        assert_eq!(at(Code::LinkUndefined, 1).end_column("[曾 警告][p4tr what], 后"), 18);
+        assert_eq!(at(Code::LinkRelative, 3).end_column("- [🏠 Home](/README.md) x"), 23);
+        assert_eq!(at(Code::SectionMisspelt, 1).end_column("### 标题  "), 7);
+        assert_eq!(at(Code::EmphasisBroken, 3).end_column("真，**她"), 5);
+        assert_eq!(at(Code::ForbiddenCharacter, 9).end_column("ab"), 10);
     }
 }

@@ -11,11 +11,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, Days, FixedOffset, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use crate::digest::learnt::{Memory, Strength};
 use crate::digest::text::normalized;
 use crate::digest::{Digest, Item};
 use crate::finding::{Code, Finding, Place};
@@ -35,6 +36,13 @@ pub struct Options {
     pub tracking: Vec<String>,
     /// Fragments that say nothing about which story it is.
     pub tracking_fragments: Vec<String>,
+}
+
+impl Options {
+    /// The calendar day of a moment where the publication is made.
+    pub fn today(&self, now: DateTime<Utc>) -> NaiveDate {
+        now.with_timezone(&self.timezone).date_naive()
+    }
 }
 
 impl Default for Options {
@@ -133,6 +141,19 @@ struct Records {
 enum Change {
     Digest { key: String, record: Record },
     Item { id: String, digest: String, title: String, link: Option<String>, record: Record },
+    Section { language: String, name: String, strength: Strength },
+    FirstSeen { path: String, date: NaiveDate },
+}
+
+/// An item as it was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Its lasting id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Its story.
+    pub link: Option<String>,
 }
 
 /// The memory of what was published.
@@ -142,6 +163,7 @@ enum Change {
 pub struct Ledger {
     records: Records,
     unwritten: Vec<Change>,
+    memory: Memory,
     store: Option<store::Store>,
 }
 
@@ -154,8 +176,38 @@ impl Ledger {
     /// # Errors
     /// When the folder cannot be written, or the file is no ledger or one of a newer version. Nothing is changed then.
     pub fn open(folder: &Path) -> anyhow::Result<Ledger> {
-        let (store, records) = store::Store::open(folder)?;
-        Ok(Ledger { records, unwritten: Vec::new(), store: Some(store) })
+        let (store, records, memory) = store::Store::open(folder)?;
+        Ok(Ledger { records, unwritten: Vec::new(), memory, store: Some(store) })
+    }
+
+    /// The ledger of a state folder, to look into: it is not made, and nothing is written to it.
+    ///
+    /// # Errors
+    /// When there is none, or the file is no ledger or one of another version.
+    pub fn open_to_read(folder: &Path) -> anyhow::Result<Ledger> {
+        let (store, records, memory) = store::Store::open_to_read(folder)?;
+        Ok(Ledger { records, unwritten: Vec::new(), memory, store: Some(store) })
+    }
+
+    /// What earlier runs learnt of the folder.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Keeps what was learnt of the folder; nothing is forgotten.
+    pub fn remember(&mut self, memory: &Memory) {
+        for ((language, name), strength) in &memory.sections {
+            let known = self.memory.sections.insert((language.clone(), name.clone()), *strength);
+            if known != Some(*strength) {
+                let (language, name, strength) = (language.clone(), name.clone(), *strength);
+                self.unwritten.push(Change::Section { language, name, strength });
+            }
+        }
+        for (path, date) in &memory.first_seen {
+            if self.memory.first_seen.insert(path.clone(), *date) != Some(*date) {
+                self.unwritten.push(Change::FirstSeen { path: path.clone(), date: *date });
+            }
+        }
     }
 
     /// Writes what changed since the last time into the file, if there is one, all or nothing.
@@ -169,6 +221,14 @@ impl Ledger {
         }
         self.unwritten.clear();
         Ok(())
+    }
+
+    /// The items of a digest as they were published, from the file; none when there is no file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn published(&self, digest: &str) -> anyhow::Result<Vec<Published>> {
+        self.store.as_ref().map_or(Ok(Vec::new()), |store| store.published(digest))
     }
 
     /// Settles what readers may see at `now` of the digests of a library, whose keys are unique.

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use chrono::NaiveDate;
 
-use crate::digest::{self, Digest, Outcome, Rules};
+use crate::digest::learnt::Memory;
+use crate::digest::{self, Digest, Learnt, Lesson, Outcome, Rules, Surroundings, Tally, Text};
 use crate::finding::{Code, Finding, Place};
 use scan::{Listed, Listing, Stamp};
 
@@ -22,6 +24,8 @@ use scan::{Listed, Listing, Stamp};
 pub struct Options {
     /// Endings of digest files, without the dot, lower case.
     pub extensions: Vec<String>,
+    /// Glob patterns of paths, relative to the folder, of which one has to fit; empty: all.
+    pub include: Vec<glob::Pattern>,
     /// Glob patterns of paths, relative to the folder, that are passed over.
     pub ignore: Vec<glob::Pattern>,
     /// The most bytes of one file.
@@ -30,8 +34,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        let extensions = vec!["md".to_owned(), "markdown".to_owned()];
-        Options { extensions, ignore: Vec::new(), max_file_bytes: 4 * 1024 * 1024 }
+        let extensions = ["md", "markdown", "mdx"].map(str::to_owned).to_vec();
+        Options { extensions, include: Vec::new(), ignore: Vec::new(), max_file_bytes: 4 * 1024 * 1024 }
     }
 }
 
@@ -56,8 +60,18 @@ impl Changes {
 #[derive(Debug)]
 struct File {
     stamp: Stamp,
-    digest: Option<Arc<Digest>>,
+    /// In their last good version.
+    digests: Vec<Arc<Digest>>,
     findings: Vec<Finding>,
+    lesson: Option<Lesson>,
+}
+
+/// A file that is to be understood anew.
+struct Pending {
+    path: String,
+    stamp: Stamp,
+    text: Result<Text, Finding>,
+    lesson: Option<Lesson>,
 }
 
 /// The digests of a folder.
@@ -71,6 +85,11 @@ pub struct Library {
     /// The digests of `files` with their keys, and what is to be said of the keys.
     keyed: Vec<(String, Arc<Digest>)>,
     key_findings: Vec<Finding>,
+    /// Days whose files are one item each, by key: the digest made of them, and what it was made of.
+    days: BTreeMap<String, (Vec<Arc<Digest>>, Arc<Digest>)>,
+    tally: Tally,
+    learnt: Learnt,
+    memory: Memory,
 }
 
 impl Library {
@@ -84,7 +103,27 @@ impl Library {
             folder_findings: Vec::new(),
             keyed: Vec::new(),
             key_findings: Vec::new(),
+            days: BTreeMap::new(),
+            tally: Tally::default(),
+            learnt: Learnt::default(),
+            memory: Memory::default(),
         }
+    }
+
+    /// Goes on from what an earlier run learnt.
+    pub fn recall(&mut self, memory: Memory) {
+        self.tally.keep(&memory);
+        self.memory = memory;
+    }
+
+    /// What a later run should know.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// What recurs over the folder.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Goes on with other rules: every file is read again at the next look, and keeps its last good digest as ever.
@@ -98,32 +137,42 @@ impl Library {
         &self.root
     }
 
-    /// Looks at the folder and reads what changed. Files in `busy` are still being written and stay as they were.
+    /// Looks at the folder and reads what changed. Files in `busy` are still being written and stay as they were. `today` is
+    /// the date of files that have none and were never seen before.
     ///
     /// # Errors
     /// When the folder itself cannot be listed. Everything stays as it was.
-    pub fn refresh(&mut self, busy: &HashSet<PathBuf>) -> anyhow::Result<Changes> {
+    pub fn refresh(&mut self, busy: &HashSet<PathBuf>, today: NaiveDate) -> anyhow::Result<Changes> {
         let Listing { files, findings, unreadable } = scan::list(&self.root, &self.options)?;
         let mut changes = Changes::default();
         let mut seen = HashSet::new();
+        let mut pending = Vec::new();
         for listed in files {
             seen.insert(listed.path.clone());
             let known = self.files.get(&listed.path);
             let unchanged = known.is_some_and(|file| file.stamp == listed.stamp && !file.stamp.is_fresh());
             if !unchanged && !busy.contains(&listed.file) {
-                self.read(listed, &mut changes);
+                pending.push(self.prepare(listed));
             }
         }
         let root = &self.root;
-        self.files.retain(|path, file| {
-            let stays = seen.contains(path)
+        let stays = |path: &str| {
+            seen.contains(path)
                 || unreadable.iter().any(|folder| Path::new(path).starts_with(folder))
-                || busy.contains(&root.join(path));
-            if !stays && file.digest.is_some() {
-                changes.removed.push(path.clone());
+                || busy.contains(&root.join(path))
+        };
+        let gone: Vec<String> = self.files.keys().filter(|path| !stays(path)).cloned().collect();
+        for path in gone {
+            let Some(file) = self.files.remove(&path) else { continue };
+            file.lesson.iter().for_each(|lesson| self.tally.remove(lesson));
+            if !file.digests.is_empty() {
+                changes.removed.push(path);
             }
-            stays
-        });
+        }
+        self.learn(&mut pending);
+        for file in pending {
+            self.take(file, today, &mut changes);
+        }
         changes.new_findings.extend(findings.iter().filter(|f| !self.folder_findings.contains(f)).cloned());
         self.folder_findings = findings;
         if changes.any() {
@@ -134,28 +183,67 @@ impl Library {
         Ok(changes)
     }
 
-    fn read(&mut self, listed: Listed, changes: &mut Changes) {
+    fn prepare(&self, listed: Listed) -> Pending {
         let Listed { path, file, mut stamp } = listed;
         stamp.note_reading();
-        let (outcome, findings) = match bytes_of(&file, &path, &self.options) {
-            Ok(bytes) => parse(&path, &bytes, &self.rules),
-            Err(finding) => (Outcome::Unusable, vec![finding]),
-        };
+        let text =
+            bytes_of(&file, &path, &self.options).and_then(|bytes| guarded(&path, || Text::prepare(&path, &bytes)));
+        let lesson = text.as_ref().ok().and_then(|text| guarded(&path, || text.lesson(&self.rules)).ok().flatten());
+        Pending { path, stamp, text, lesson }
+    }
+
+    /// Counts what the files to be read teach, and adds those that are understood in another way now.
+    fn learn(&mut self, pending: &mut Vec<Pending>) {
+        if pending.is_empty() && self.learnt == self.tally.learnt() {
+            return;
+        }
+        for file in pending.iter() {
+            if let Some(old) = self.files.get(&file.path).and_then(|file| file.lesson.as_ref()) {
+                self.tally.remove(old);
+            }
+            file.lesson.iter().for_each(|lesson| self.tally.add(lesson));
+        }
+        let before = std::mem::replace(&mut self.learnt, self.tally.learnt());
+        let sections = self.learnt.sections().map(|(group, name, strength)| ((group.into(), name.into()), strength));
+        self.memory.sections = sections.collect();
+        // A heading that was a section once stays one while this process lives, too.
+        self.tally.keep(&self.memory);
+        let read: HashSet<&str> = pending.iter().map(|file| file.path.as_str()).collect();
+        let differs = |file: &File| file.lesson.as_ref().is_some_and(|it| self.learnt.differs_for(&before, it));
+        let again = self.files.iter().filter(|(path, file)| !read.contains(path.as_str()) && differs(file));
+        let again = again.map(|(path, file)| {
+            let bytes = bytes_of(&self.root.join(path), path, &self.options);
+            let text = bytes.and_then(|bytes| guarded(path, || Text::prepare(path, &bytes)));
+            Pending { path: path.clone(), stamp: file.stamp.clone(), text, lesson: file.lesson.clone() }
+        });
+        let again: Vec<Pending> = again.collect();
+        pending.extend(again);
+    }
+
+    fn take(&mut self, file: Pending, today: NaiveDate, changes: &mut Changes) {
+        let Pending { path, stamp, text, lesson } = file;
+        let first_seen = self.memory.first_seen.get(&path).copied();
+        let surroundings = Surroundings { learnt: Some(&self.learnt), first_seen: Some(first_seen.unwrap_or(today)) };
+        let understood = text.and_then(|text| guarded(&path, || text.understand(&self.rules, surroundings)));
+        let (outcome, findings) = understood.unwrap_or_else(|finding| (Outcome::Unusable, vec![finding]));
         let before = self.files.remove(&path);
-        let (last_good, old_findings) = before.map_or((None, Vec::new()), |file| (file.digest, file.findings));
-        let digest = match outcome {
-            Outcome::Digest(digest) => match &last_good {
-                Some(same) if **same == *digest => last_good.clone(),
-                _ => Some(Arc::new(*digest)),
-            },
-            Outcome::Draft => None,
+        let (last_good, old_findings) = before.map_or((Vec::new(), Vec::new()), |file| (file.digests, file.findings));
+        let digests: Vec<Arc<Digest>> = match outcome {
+            Outcome::Digests(digests) => {
+                let same = |digest: &Digest| last_good.iter().find(|last| ***last == *digest).cloned();
+                digests.into_iter().map(|digest| same(&digest).unwrap_or_else(|| Arc::new(digest))).collect()
+            }
+            Outcome::Draft => Vec::new(),
             Outcome::Unusable => last_good.clone(),
         };
-        if digest != last_good {
+        if first_seen.is_none() && digests.iter().any(|digest| digest.is_undated) {
+            self.memory.first_seen.insert(path.clone(), today);
+        }
+        if digests != last_good {
             changes.changed.push(path.clone());
         }
         changes.new_findings.extend(findings.iter().filter(|finding| !old_findings.contains(finding)).cloned());
-        self.files.insert(path, File { stamp, digest, findings });
+        self.files.insert(path, File { stamp, digests, findings, lesson });
     }
 
     /// The digests with names that are unique: of several files with one date and language, the plainest path has the
@@ -169,40 +257,81 @@ impl Library {
         let of_files = self.files.values().flat_map(|file| &file.findings);
         let mut findings: Vec<Finding> =
             of_files.chain(&self.folder_findings).chain(&self.key_findings).cloned().collect();
+        join_undated(&mut findings);
         findings.sort_by(|one, other| (&one.path, one.line, one.column).cmp(&(&other.path, other.line, other.column)));
         findings
     }
 
-    fn give_keys(&self) -> (Vec<(String, Arc<Digest>)>, Vec<Finding>) {
-        let mut by_key: BTreeMap<&str, Vec<&Arc<Digest>>> = BTreeMap::new();
-        for digest in self.files.values().filter_map(|file| file.digest.as_ref()) {
-            by_key.entry(&digest.key).or_default().push(digest);
+    fn give_keys(&mut self) -> (Vec<(String, Arc<Digest>)>, Vec<Finding>) {
+        let mut by_key: BTreeMap<String, Vec<Arc<Digest>>> = BTreeMap::new();
+        let mut stories: BTreeMap<String, Vec<Arc<Digest>>> = BTreeMap::new();
+        for digest in self.files.values().flat_map(|file| &file.digests) {
+            let group = if digest.is_one_story { &mut stories } else { &mut by_key };
+            group.entry(digest.key.clone()).or_default().push(digest.clone());
         }
-        let mut taken: HashSet<String> = by_key.keys().map(|key| (*key).to_owned()).collect();
+        for (key, digest) in self.days_of(stories) {
+            by_key.entry(key).or_default().push(digest);
+        }
+        let mut taken: HashSet<String> = by_key.keys().cloned().collect();
         let (mut keyed, mut findings) = (Vec::new(), Vec::new());
         for (key, mut editions) in by_key {
-            editions.sort_by_key(|digest| (digest::name_besides_date(&digest.path).len(), &digest.path));
+            editions.sort_by_key(|digest| (digest::name_besides_date(&digest.path).len(), digest.path.clone()));
             for (position, digest) in editions.iter().enumerate() {
-                let own = if position == 0 { key.to_owned() } else { other_key(key, digest, &mut taken) };
+                let own = if position == 0 { key.clone() } else { other_key(&key, digest, &mut taken) };
                 if position > 0 {
                     let message =
                         format!("`{}` has the same date; this one is published as /digests/{own}/", editions[0].path);
                     let remedy = "join the two, or correct the date of one";
                     findings.push(Finding::new(&digest.path, Place::START, Code::DateShared, message, remedy));
                 }
-                keyed.push((own, (*digest).clone()));
+                keyed.push((own, digest.clone()));
             }
         }
         (keyed, findings)
     }
+
+    /// One digest for each day whose files are one item each; those of days that did not change stay the same.
+    fn days_of(&mut self, stories: BTreeMap<String, Vec<Arc<Digest>>>) -> Vec<(String, Arc<Digest>)> {
+        let mut before = std::mem::take(&mut self.days);
+        for (key, parts) in stories {
+            let same = |(old, _): &(Vec<Arc<Digest>>, Arc<Digest>)| {
+                old.len() == parts.len() && old.iter().zip(&parts).all(|(old, part)| Arc::ptr_eq(old, part))
+            };
+            let day = match before.remove(&key).filter(same) {
+                Some((_, day)) => day,
+                None => Arc::new(Digest::of_stories(&parts)),
+            };
+            self.days.insert(key, (parts, day));
+        }
+        self.days.iter().map(|(key, (_, day))| (key.clone(), day.clone())).collect()
+    }
+
+    /// The digests of each file as they were understood, by path.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &[Arc<Digest>])> {
+        self.files.iter().map(|(path, file)| (path.as_str(), file.digests.as_slice()))
+    }
 }
 
-/// Parses a file; a fault of ours costs that one file and nothing else.
-fn parse(path: &str, bytes: &[u8], rules: &Rules) -> (Outcome, Vec<Finding>) {
-    std::panic::catch_unwind(|| digest::parse(path, bytes, rules)).unwrap_or_else(|_| {
+/// A folder whose files all have no date says so once.
+fn join_undated(findings: &mut Vec<Finding>) {
+    let undated = |finding: &Finding| finding.code == Code::DateGuessed;
+    let count = findings.iter().filter(|finding| undated(finding)).count();
+    if count > 3
+        && let Some(first) = findings.iter().position(undated)
+    {
+        let mut joined = findings[first].clone();
+        joined.message =
+            format!("{} and {} other files: each is dated by the day it was first seen", joined.message, count - 1);
+        findings.retain(|finding| !undated(finding));
+        findings.push(joined);
+    }
+}
+
+/// Works on a file; a fault of ours costs that one file and nothing else.
+fn guarded<T>(path: &str, work: impl FnOnce() -> T) -> Result<T, Finding> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(|_| {
         let remedy = "please report this as a bug, with the file";
-        let finding = Finding::new(path, Place::START, Code::Internal, "feedmill failed on this file", remedy);
-        (Outcome::Unusable, vec![finding])
+        Finding::new(path, Place::START, Code::Internal, "feedmill failed on this file", remedy)
     })
 }
 
@@ -233,16 +362,21 @@ fn bytes_of(file: &Path, path: &str, options: &Options) -> Result<Vec<u8>, Findi
     Ok(bytes)
 }
 
-/// Reads one file as if it were alone in its folder.
+/// Reads one file as if it were alone in its folder. `today` is its date if it has none.
 ///
 /// # Errors
 /// When the path is not a file.
-pub fn read_file(path: &Path, options: &Options, rules: &Rules) -> anyhow::Result<(Outcome, Vec<Finding>)> {
+pub fn read_file(
+    path: &Path,
+    options: &Options,
+    rules: &Rules,
+    today: NaiveDate,
+) -> anyhow::Result<(Outcome, Vec<Finding>)> {
     let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     anyhow::ensure!(metadata.is_file(), "{} is no file", path.display());
     let name = path.to_string_lossy().replace('\\', "/");
-    Ok(match bytes_of(path, &name, options) {
-        Ok(bytes) => parse(&name, &bytes, rules),
-        Err(finding) => (Outcome::Unusable, vec![finding]),
-    })
+    let surroundings = Surroundings { learnt: None, first_seen: Some(today) };
+    let understood = bytes_of(path, &name, options)
+        .and_then(|bytes| guarded(&name, || Text::prepare(&name, &bytes).understand(rules, surroundings)));
+    Ok(understood.unwrap_or_else(|finding| (Outcome::Unusable, vec![finding])))
 }

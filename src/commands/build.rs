@@ -21,12 +21,14 @@ pub(super) fn run(arguments: &Build) -> anyhow::Result<ExitCode> {
         tracing::warn!(base_url = %options.site.feeds.base_url, "no public address; set it with --base-url or site.base_url");
     }
     let now = arguments.now.unwrap_or_else(Utc::now);
+    let mut ledger = options.state.as_deref().map_or_else(|| Ok(Ledger::default()), Ledger::open)?;
     let mut library = Library::new(&content, options.library, options.site.rules.clone());
-    let changes = library.refresh(&HashSet::new())?;
+    library.recall(ledger.memory().clone());
+    let changes = library.refresh(&HashSet::new(), options.site.ids.today(now))?;
     for finding in changes.new_findings.iter().filter(|finding| finding.severity > crate::finding::Severity::Note) {
         tracing::warn!(path = %finding.path, line = finding.line, message = %finding.message, remedy = %finding.remedy, "finding");
     }
-    let mut ledger = options.state.as_deref().map_or_else(|| Ok(Ledger::default()), Ledger::open)?;
+    ledger.remember(library.memory());
     let settlement = ledger.settle(library.digests(), now, &options.site.ids);
     let site = Site::build(&settlement.digests, &options.site, None, now);
     // What the ledger says is what was published, so it is written first.

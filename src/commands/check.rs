@@ -1,6 +1,9 @@
 //! `feedmill check`: what is wrong in digests.
 
-use std::collections::HashSet;
+mod sarif;
+mod snippet;
+
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,11 +14,13 @@ use chrono::Utc;
 use serde::Serialize;
 
 use super::{named, options_to_read};
-use crate::cli::{Check, Format};
+use crate::cli::{Check, CheckFormat, FailOn};
 use crate::config::Options;
-use crate::digest::{Digest, Outcome};
-use crate::finding::{Finding, Severity};
-use crate::ledger::{Ledger, Waiting};
+use crate::digest::text::normalized;
+use crate::digest::{Digest, Outcome, lines_of};
+use crate::feed;
+use crate::finding::{Code, Finding, Place, Severity, explanation};
+use crate::ledger::{Ledger, Published, Settled, Waiting};
 use crate::library::{self, Library};
 
 #[derive(Serialize)]
@@ -26,7 +31,11 @@ struct Line<'f> {
 }
 
 pub(super) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
-    let options = options_to_read(&arguments.common)?;
+    if let Some(code) = &arguments.explain {
+        return explain(code);
+    }
+    let mut options = options_to_read(&arguments.common)?;
+    options.state = arguments.state.clone().or(options.state);
     let paths = if arguments.paths.is_empty() {
         vec![options.content.clone().context("nothing to check; name files or folders, or set content.folder")?]
     } else {
@@ -34,17 +43,60 @@ pub(super) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
     };
     let findings = all_findings(&paths, &options)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut print = |finding: &Finding| match arguments.format {
-        Format::Text => writeln!(out, "{finding}"),
-        Format::Json => {
+    let mut lines = Lines::default();
+    let printed = match arguments.format {
+        CheckFormat::Text => snippet::print(&mut out, &findings, &mut lines),
+        CheckFormat::Short => findings.iter().try_for_each(|finding| writeln!(out, "{finding}")),
+        CheckFormat::Json => findings.iter().try_for_each(|finding| {
             let line = serde_json::to_string(&Line { path: &finding.path, finding })?;
             writeln!(out, "{line}")
-        }
+        }),
+        CheckFormat::Sarif => sarif::print(&mut out, &findings, &mut lines),
     };
-    let printed = findings.iter().try_for_each(&mut print);
     super::ignore_closed_pipe(printed.and_then(|()| out.flush()))?;
-    let errors = findings.iter().any(|finding| finding.severity == Severity::Error);
-    Ok(if errors { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    let fails = findings.iter().any(|finding| finding.severity >= least(arguments.fail_on));
+    Ok(if fails { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// The least severity that makes the command fail.
+fn least(fail_on: FailOn) -> Severity {
+    match fail_on {
+        FailOn::Note => Severity::Note,
+        FailOn::Warning => Severity::Warning,
+        FailOn::Error => Severity::Error,
+    }
+}
+
+/// Prints what a code means.
+fn explain(code: &str) -> anyhow::Result<ExitCode> {
+    let found = Code::all().find(|known| known.to_string() == code);
+    let Some(found) = found else {
+        let known: Vec<String> = Code::all().map(|code| code.to_string()).collect();
+        anyhow::bail!("there is no code `{code}`; known are {}", known.join(", "));
+    };
+    let mut out = io::stdout().lock();
+    let text = format!("{found} ({})\n\n{}\n", found.severity(), explanation(found).trim());
+    super::ignore_closed_pipe(out.write_all(text.as_bytes()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The lines of the files that findings are about, each file read once.
+#[derive(Default)]
+struct Lines {
+    of: HashMap<String, Vec<String>>,
+}
+
+impl Lines {
+    /// A line, from 1, as places count it.
+    fn of(&mut self, path: &str, line: usize) -> Option<String> {
+        let lines = self.of.entry(path.to_owned()).or_insert_with(|| {
+            // A pipe would be waited for.
+            let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+            let bytes = if is_file { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
+            lines_of(path, &bytes)
+        });
+        lines.get(line - 1).cloned()
+    }
 }
 
 fn all_findings(paths: &[PathBuf], options: &Options) -> anyhow::Result<Vec<Finding>> {
@@ -60,9 +112,11 @@ fn all_findings(paths: &[PathBuf], options: &Options) -> anyhow::Result<Vec<Find
 }
 
 fn of_file(path: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
-    let (outcome, mut findings) = library::read_file(path, &options.library, &options.site.rules)?;
-    if let Outcome::Digest(digest) = outcome {
-        findings.extend(of_dates(&[(digest.key.clone(), Arc::new(*digest))], options));
+    let today = options.site.ids.today(Utc::now());
+    let (outcome, mut findings) = library::read_file(path, &options.library, &options.site.rules, today)?;
+    if let Outcome::Digests(digests) = outcome {
+        let keyed = digests.into_iter().map(|digest| (digest.key.clone(), Arc::new(digest)));
+        findings.extend(of_dates(&keyed.collect::<Vec<_>>(), options));
     }
     Ok(findings)
 }
@@ -75,10 +129,66 @@ fn of_dates(digests: &[(String, Arc<Digest>)], options: &Options) -> Vec<Finding
 
 fn of_folder(folder: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let mut library = Library::new(folder, options.library.clone(), options.site.rules.clone());
-    library.refresh(&HashSet::new())?;
-    let findings = library.findings().into_iter().chain(of_dates(library.digests(), options));
+    let mut ledger = options.state.as_deref().map_or_else(|| Ok(Ledger::default()), Ledger::open_to_read)?;
+    library.recall(ledger.memory().clone());
+    let now = Utc::now();
+    library.refresh(&HashSet::new(), options.site.ids.today(now))?;
+    let published = library.digests().iter().map(|(key, _)| Ok((key.as_str(), ledger.published(key)?)));
+    let published: HashMap<&str, Vec<Published>> = published.collect::<anyhow::Result<_>>()?;
+    let settlement = ledger.settle(library.digests(), now, &options.site.ids);
+    let findings = library.findings().into_iter().chain(settlement.waiting.iter().map(Waiting::finding));
+    let findings = findings.chain(changed_ids(&settlement.digests, &published));
+    let findings = findings.chain(feeds_that_overflow(&settlement.digests, options));
     let mut findings: Vec<Finding> =
         findings.map(|finding| Finding { path: named(folder, &finding.path), ..finding }).collect();
     findings.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(findings)
+}
+
+/// Items that are published under another id, so that every subscriber would see them again as new.
+fn changed_ids(digests: &[Settled], published: &HashMap<&str, Vec<Published>>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for settled in digests {
+        let Some(published) = published.get(settled.key.as_str()).filter(|published| !published.is_empty()) else {
+            continue;
+        };
+        let ids: HashSet<&str> = settled.items.iter().map(|identity| identity.id.as_str()).collect();
+        let known: HashSet<&str> = published.iter().map(|published| published.id.as_str()).collect();
+        let gone = published.iter().filter(|published| !ids.contains(published.id.as_str()));
+        let gone: HashMap<String, &Published> =
+            gone.map(|published| (normalized(&published.title), published)).collect();
+        for ((_, item), identity) in settled.digest.items().zip(&settled.items) {
+            let before = gone.get(&normalized(&item.title)).filter(|_| !known.contains(identity.id.as_str()));
+            let Some(before) = before else { continue };
+            let link = before.link.as_deref().unwrap_or("no link");
+            let message = format!("`{}` was published with {link}; every subscriber would see it as new", item.title);
+            let remedy = "keep the link, or give the item the id it had: ### Title {#id}";
+            let place = Place { line: item.line, column: 1 };
+            findings.push(Finding::new(&item.path, place, Code::IdChanges, message, remedy));
+        }
+    }
+    findings
+}
+
+/// Feeds into which the newest digest does not fit whole.
+fn feeds_that_overflow(digests: &[Settled], options: &Options) -> Vec<Finding> {
+    let Some(newest) = digests.first() else { return Vec::new() };
+    let feeds = feed::gather(digests, &options.site.rules, &options.site.feeds, &options.site.ids);
+    let sections = feeds.sections.iter().chain([&feeds.all]);
+    let overflows = sections.filter_map(|feed| {
+        let is_in = |slug: &str| feed.route == "/" || feed.route == format!("/{slug}/");
+        let written = newest.digest.items().filter(|(section, _)| is_in(&section.slug)).count();
+        let shown = feed.entries.iter().filter(|entry| entry.digest == newest.key).count();
+        (shown < written).then(|| {
+            let bytes = options.site.feeds.max_bytes;
+            let message = format!(
+                "{} of its {written} items do not fit into the feed {} of {bytes} bytes",
+                written - shown,
+                feed.route
+            );
+            let remedy = "raise feeds.max_bytes, or write shorter items";
+            Finding::new(&newest.digest.path, Place::START, Code::FeedTooLarge, message, remedy)
+        })
+    });
+    overflows.collect()
 }

@@ -7,6 +7,7 @@
 
 use pulldown_cmark::{Event, Tag, TagEnd};
 
+use super::inline::is_same;
 use super::outline::Spanned;
 use super::text::is_cjk;
 
@@ -20,7 +21,6 @@ pub(super) fn mend<'a>(events: Vec<Spanned<'a>>, text: &'a str, text_start: usiz
     if !events.iter().any(|(event, _)| matches!(event, Event::Text(part) if part.contains('*'))) {
         return events;
     }
-    let events = joined(events, text, text_start);
     let mut marks: Vec<((usize, usize), bool)> =
         pairs(&events, text, text_start).into_iter().flat_map(|(open, close)| [(open, true), (close, false)]).collect();
     marks.sort_unstable();
@@ -45,33 +45,6 @@ pub(super) fn mend<'a>(events: Vec<Spanned<'a>>, text: &'a str, text_start: usiz
         }
     }
     mended
-}
-
-/// Texts that follow each other in the source as one: the parser leaves each asterisk as a text of its own.
-///
-/// Entities and escapes make a text differ from its source; such asterisks are meant as asterisks and stay apart.
-fn joined<'a>(events: Vec<Spanned<'a>>, text: &'a str, text_start: usize) -> Vec<Spanned<'a>> {
-    let source = |start: usize, end: usize| text.get(start - text_start..end - text_start);
-    let mut joined: Vec<Spanned<'a>> = Vec::with_capacity(events.len());
-    for (event, span) in events {
-        if let (Event::Text(part), Some((Event::Text(before), place))) = (&event, joined.last_mut())
-            && place.end == span.start
-            && source(span.start, span.end).is_some_and(|source| is_same(source, part))
-            && source(place.start, place.end).is_some_and(|source| is_same(source, before))
-            && let Some(whole) = source(place.start, span.end)
-        {
-            *before = whole.into();
-            place.end = span.end;
-        } else {
-            joined.push((event, span));
-        }
-    }
-    joined
-}
-
-/// Whether two texts are the very same bytes in memory; comparing their contents would be quadratic over a long line.
-fn is_same(one: &str, other: &str) -> bool {
-    std::ptr::eq(one, other)
 }
 
 fn push_text<'a>(events: &mut Vec<Spanned<'a>>, text: &str, start: usize) {

@@ -1,4 +1,4 @@
-//! YAML front matter: what an author says about a digest before its text.
+//! Front matter in YAML, TOML or plain `Key: value` lines: what an author says about a digest before its text.
 //!
 //! Read leniently, because other site generators share these files: unknown keys mean nothing here. A title that YAML
 //! refuses (`title: a: b`) is read all the same, with a finding; what cannot be repaired makes the file unreadable, for
@@ -25,6 +25,8 @@ const MAX_FLOW_DEPTH: usize = 16;
 pub struct FrontMatter {
     /// `date`, `pubDate` or `published`: the calendar date as written.
     pub date: Option<NaiveDate>,
+    /// Whether the date has a time of day: when it was published.
+    pub has_time: bool,
     /// `title`, on one line.
     pub title: Option<String>,
     /// `language` or `lang`: a BCP 47 tag.
@@ -53,7 +55,7 @@ pub enum Beginning {
 /// Reads the front matter of a file, if it begins with any.
 pub fn read(source: &Source, findings: &mut Vec<Finding>) -> Beginning {
     let Some((block, text_start)) = block(source) else {
-        return Beginning::Text;
+        return header(source, findings);
     };
     let Some(block) = block else {
         findings.push(source.finding(
@@ -74,6 +76,33 @@ pub fn read(source: &Source, findings: &mut Vec<Finding>) -> Beginning {
             Beginning::Unreadable
         }
     }
+}
+
+/// The `Key: value` lines that a file of other generators begins with, up to a blank line, when a title or date is among them.
+fn header(source: &Source, findings: &mut Vec<Finding>) -> Beginning {
+    let mut mapping = Mapping::new();
+    let mut end = 0;
+    for line in source.lines() {
+        let text = &source.text[line.clone()];
+        if is_blank(text) {
+            end = line.end;
+            break;
+        }
+        let Some((key, value)) = key_of(text).and_then(|key| Some((key, text.split_once(':')?.1.trim()))) else {
+            return Beginning::Text;
+        };
+        mapping.insert(key.into(), value.into());
+        end = line.end;
+    }
+    let is_header = mapping
+        .keys()
+        .filter_map(Value::as_str)
+        .any(|key| key.eq_ignore_ascii_case("title") || key.eq_ignore_ascii_case("date"));
+    if !is_header || mapping.len() < 2 {
+        return Beginning::Text;
+    }
+    let front_matter = Fields { source, block: 0..end, mapping, findings }.into_front_matter();
+    Beginning::FrontMatter(front_matter, (end + 1).min(source.text.len()))
 }
 
 /// The range between the fences (`None` when the second is missing but keys follow the first) and the start of the text.
@@ -130,6 +159,13 @@ fn mapping(source: &Source, block: Range<usize>, findings: &mut Vec<Finding>) ->
             Ok(None)
         };
     }
+    if source.text[..block.start].trim_end().ends_with("+++") {
+        return toml_mapping(yaml).map(Some).map_err(|(offset, problem)| {
+            let message = format!("the front matter is not valid TOML: {problem}");
+            let remedy = "correct it; a running server keeps its last good version until then";
+            source.finding(block.start + offset.min(yaml.len()), Code::FrontMatterInvalid, message, remedy)
+        });
+    }
     match serde_yaml::from_str::<Value>(yaml) {
         Ok(Value::Mapping(mapping)) => Ok(Some(mapping)),
         Ok(Value::Null) => Ok(Some(Mapping::new())),
@@ -152,6 +188,33 @@ fn mapping(source: &Source, block: Range<usize>, findings: &mut Vec<Finding>) ->
                 Err(source.finding(block.start + offset, Code::FrontMatterInvalid, message, remedy))
             }
         },
+    }
+}
+
+/// TOML front matter (Hugo, Zola) as the mapping that YAML would give; keys of `[extra]` and `[taxonomies]` count as well.
+fn toml_mapping(text: &str) -> Result<Mapping, (usize, String)> {
+    let table = text
+        .parse::<toml::Table>()
+        .map_err(|error| (error.span().map_or(0, |span| span.start), one_line(error.message())))?;
+    let mut mapping = Mapping::new();
+    let nested = ["extra", "taxonomies"].into_iter().filter_map(|name| table.get(name)?.as_table());
+    for (key, value) in nested.flatten().chain(&table) {
+        mapping.insert(key.as_str().into(), yaml_of(value));
+    }
+    Ok(mapping)
+}
+
+fn yaml_of(value: &toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => text.as_str().into(),
+        toml::Value::Integer(number) => (*number).into(),
+        toml::Value::Float(number) => (*number).into(),
+        toml::Value::Boolean(truth) => (*truth).into(),
+        toml::Value::Datetime(moment) => moment.to_string().into(),
+        toml::Value::Array(values) => Value::Sequence(values.iter().map(yaml_of).collect()),
+        toml::Value::Table(table) => {
+            Value::Mapping(table.iter().map(|(key, value)| (key.as_str().into(), yaml_of(value))).collect())
+        }
     }
 }
 
@@ -222,6 +285,9 @@ fn is_closed(value: &str) -> bool {
     }
 }
 
+/// The keys that hold a digest's date, in the order in which they count.
+const DATE_KEYS: [&str; 4] = ["date", "pubDate", "published", "publishedAt"];
+
 struct Fields<'a> {
     source: &'a Source,
     block: Range<usize>,
@@ -231,8 +297,10 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     fn into_front_matter(mut self) -> FrontMatter {
+        let date = self.date();
         FrontMatter {
-            date: self.date(),
+            has_time: date.is_some() && self.has_time(),
+            date,
             title: self.text(&["title"]),
             language: self.language(),
             description: self.text(&["description", "summary"]),
@@ -250,7 +318,7 @@ impl Fields<'_> {
     }
 
     fn date(&mut self) -> Option<NaiveDate> {
-        let (name, value) = self.value(&["date", "pubDate", "published"]).filter(|(_, value)| !value.is_bool())?;
+        let (name, value) = self.value(&DATE_KEYS).filter(|(_, value)| !value.is_bool())?;
         let text = scalar(&value).unwrap_or_default();
         let found = date::in_value(&text);
         if found.is_none() {
@@ -258,6 +326,11 @@ impl Fields<'_> {
             self.complain(name, Code::DateInvalid, message, "write it as 2025-05-22");
         }
         found
+    }
+
+    fn has_time(&self) -> bool {
+        let value = self.value(&DATE_KEYS).and_then(|(_, value)| scalar(&value));
+        value.is_some_and(|text| text.trim().get(10..).is_some_and(|rest| rest.contains(':')))
     }
 
     fn text(&mut self, names: &[&'static str]) -> Option<String> {
@@ -377,6 +450,7 @@ mod tests {
             read,
             FrontMatter {
                 date: NaiveDate::from_ymd_opt(2025, 5, 22),
+                has_time: false,
                 title: Some("A: b".into()),
                 language: Some("zh-CN".into()),
                 description: Some("two lines".into()),
@@ -386,6 +460,21 @@ mod tests {
             }
         );
         assert_eq!(findings, []);
+    }
+
+    #[test]
+    fn toml_and_plain_headers_are_read_as_well() {
+        let expected = NaiveDate::from_ymd_opt(2024, 6, 8);
+        let (read, findings) =
+            front_matter("+++\ntitle = \"a: b\"\ndate = 2024-06-08\n\n[extra]\nauthors = [\"c\"]\n+++\n# x");
+        assert_eq!((read.date, read.title.as_deref(), &*read.authors), (expected, Some("a: b"), &["c".to_owned()][..]));
+        assert_eq!(findings, []);
+        let (read, _) = front_matter("Title: #05 - a: b\nDate: 2024-06-08\n\n# News\n");
+        assert_eq!((read.date, read.title.as_deref()), (expected, Some("#05 - a: b")));
+        assert_eq!(read_text("Date: 2024-06-08\n\ntext").0, Beginning::Text);
+        assert_eq!(read_text("Note: this is\na text.\n").0, Beginning::Text);
+        let (beginning, findings) = read_text("+++\ntitle = a\n+++\n");
+        assert_eq!((beginning, findings[0].line), (Beginning::Unreadable, 2));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use pulldown_cmark::{CowStr, Event, LinkType, Tag, TagEnd, html::push_html};
 use pulldown_cmark_escape::{escape_href, escape_html};
 use url::Url;
 
-use super::outline::{Outline, Spanned, plain};
+use super::outline::{Outline, Spanned, UNDEFINED, plain};
 use super::source::Source;
 use super::text::{is_cjk, one_line, xml_safe};
 use crate::finding::{Code, Finding};
@@ -24,6 +24,9 @@ const MAX_RAW_NESTING: usize = 64;
 /// Bytes of a body times its nesting; an item of 100 KB may nest 40 deep.
 const MAX_RAW_WORK: usize = 4_000_000;
 
+/// The same for all bodies of a file: about a second.
+const MAX_FILE_RAW_WORK: usize = 20_000_000;
+
 /// The footnotes shown with all items of a file have at most so many times its bytes.
 const FOOTNOTE_REPEATS: usize = 4;
 
@@ -31,9 +34,9 @@ const FOOTNOTE_REPEATS: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// An absolute http or https URL.
-    Web(Url),
+    Web(String),
     /// `mailto:`: fine in a text, not what an item leads to.
-    Mail(Url),
+    Mail(String),
     /// `#…`: a place in the same file.
     Fragment,
     /// Relative, and there is no base.
@@ -55,6 +58,9 @@ pub fn target(destination: &str, base: Option<&Url>) -> Target {
     if destination.starts_with('#') {
         return Target::Fragment;
     }
+    if is_canonical(destination) {
+        return Target::Web(destination.to_owned());
+    }
     let parsed = match Url::parse(destination) {
         Err(url::ParseError::RelativeUrlWithoutBase) => match base {
             Some(base) => base.join(destination),
@@ -64,10 +70,40 @@ pub fn target(destination: &str, base: Option<&Url>) -> Target {
         parsed => parsed,
     };
     match parsed {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Target::Web(strict(url)),
-        Ok(url) if url.scheme() == "mailto" => Target::Mail(url),
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Target::Web(strict(url).into()),
+        Ok(url) if url.scheme() == "mailto" => Target::Mail(url.into()),
         _ => Target::Unusable,
     }
+}
+
+/// Whether an address is written as the URL standard and RFC 3986 write it, so that parsing would give it back: most are.
+fn is_canonical(address: &str) -> bool {
+    let Some(rest) = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://")) else { return false };
+    let Some(slash) = rest.find('/') else { return false };
+    let (host, path) = rest.split_at(slash);
+    let labels = || host.split('.');
+    let is_label = |label: &str| {
+        let ends = label.starts_with('-') || label.ends_with('-') || label.is_empty() || label.starts_with("xn--");
+        !ends && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    // The last label of a name is a word; a number would be an IPv4 address.
+    let is_name = labels().count() > 1
+        && labels().all(is_label)
+        && labels().next_back().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_lowercase()));
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/?#%".contains(&byte);
+    let escapes = || {
+        path.match_indices('%').all(|(at, _)| {
+            let hex = path.as_bytes().get(at + 1..at + 3);
+            hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+        })
+    };
+    is_name
+        && path.bytes().all(is_plain)
+        && !path.contains("/.")
+        && !path.contains("%2e")
+        && !path.contains("%2E")
+        && path.matches('#').count() < 2
+        && escapes()
 }
 
 /// The URL with what RFC 3986 (section 2) forbids percent-encoded: browsers take `|`, `^`, `[` and the like, validators do not.
@@ -99,6 +135,8 @@ pub struct Renderer<'a> {
     footnotes: HashMap<String, (usize, Vec<Spanned<'a>>)>,
     /// How many bytes of footnotes may still be shown: every item repeats those it refers to, and notes may refer to notes.
     footnote_bytes: Cell<usize>,
+    /// How much more the sanitizer may do for this file.
+    raw_work: Cell<usize>,
     sanitizer: OnceCell<ammonia::Builder<'static>>,
 }
 
@@ -113,7 +151,14 @@ impl<'a> Renderer<'a> {
             _ => None,
         });
         let footnote_bytes = Cell::new(source.text.len().saturating_mul(FOOTNOTE_REPEATS));
-        Renderer { source, base, footnotes: footnotes.collect(), footnote_bytes, sanitizer: OnceCell::new() }
+        Renderer {
+            source,
+            base,
+            footnotes: footnotes.collect(),
+            footnote_bytes,
+            raw_work: Cell::new(MAX_FILE_RAW_WORK),
+            sanitizer: OnceCell::new(),
+        }
     }
 
     /// The HTML of some events. Links and images that lead nowhere leave their text, with a finding.
@@ -129,7 +174,7 @@ impl<'a> Renderer<'a> {
         body.walk(events);
         body.append_notes();
         let Body { events, raw, .. } = body;
-        let too_deep = raw && costs_too_much(&events);
+        let too_deep = raw && !self.may_sanitize(&events);
         let mut html = String::new();
         if too_deep {
             push_html(&mut html, events.into_iter().map(raw_as_text));
@@ -140,6 +185,16 @@ impl<'a> Renderer<'a> {
         xml_safe(html.trim().to_owned())
     }
 
+    /// Whether the sanitizer may read some events: each body and each file has only so much of its work.
+    fn may_sanitize(&self, events: &[Event<'_>]) -> bool {
+        let work = raw_work(events).filter(|work| *work <= MAX_RAW_WORK);
+        let left = work.and_then(|work| self.raw_work.get().checked_sub(work));
+        left.is_some_and(|left| {
+            self.raw_work.set(left);
+            true
+        })
+    }
+
     fn sanitize(&self, html: &str) -> String {
         self.sanitizer.get_or_init(|| sanitizer(self.base)).clean(html).to_string()
     }
@@ -147,7 +202,7 @@ impl<'a> Renderer<'a> {
     /// The URL of a link in a text; what is wrong with it is a finding.
     fn resolve(&self, destination: &str, offset: usize, findings: &mut Vec<Finding>) -> Option<String> {
         match target(destination, self.base) {
-            Target::Web(url) | Target::Mail(url) => Some(url.into()),
+            Target::Web(url) | Target::Mail(url) => Some(url),
             Target::Fragment => None,
             other => {
                 findings.extend(complaint(self.source, &other, destination, offset));
@@ -160,17 +215,30 @@ impl<'a> Renderer<'a> {
 /// The finding for a target that leads nowhere.
 pub fn complaint(source: &Source, target: &Target, destination: &str, offset: usize) -> Option<Finding> {
     let destination = one_line(destination);
+    if let Some(reference) = destination.strip_prefix(UNDEFINED) {
+        let message = format!("the link reference `[{reference}]` is defined nowhere in this file");
+        let remedy = format!("add a line `[{reference}]: https://…`, or write the address in place");
+        return Some(source.finding(offset, Code::LinkUndefined, message, remedy));
+    }
+    if destination.contains("{{") || destination.contains("%7B%7B") {
+        let message = format!("the address `{destination}` has a placeholder that nobody fills in here");
+        return Some(source.finding(offset, Code::LinkUnusable, message, "write the whole address"));
+    }
     let (code, message, remedy) = match target {
         Target::Web(_) => return None,
         Target::Relative | Target::Fragment => (
             Code::LinkRelative,
-            format!("the link `{destination}` leads nowhere outside this file"),
+            if destination.is_empty() {
+                "a link has no address".to_owned()
+            } else {
+                format!("the link `{destination}` works on your own site only")
+            },
             "write the whole address, or set links.base in the configuration",
         ),
         Target::Mail(_) | Target::Unusable => (
             Code::LinkUnusable,
             format!("the link `{destination}` cannot be followed from a feed reader"),
-            "use an http or https address",
+            "write an address that begins with https://",
         ),
     };
     Some(source.finding(offset, code, message, remedy))
@@ -357,14 +425,15 @@ fn raw_as_text(event: Event<'_>) -> Event<'_> {
     }
 }
 
-/// Whether the sanitizer would take too long: too deep, or long and deep, for an open `<b>` is opened again in every paragraph.
-fn costs_too_much(events: &[Event<'_>]) -> bool {
+/// What the sanitizer would have to do, if it is not too deep: bytes times nesting, for an open `<b>` is opened again in every
+/// paragraph.
+fn raw_work(events: &[Event<'_>]) -> Option<usize> {
     let texts = events.iter().map(|event| match event {
         Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => text.len(),
         _ => 1,
     });
     let nesting = raw_nesting(events);
-    nesting > MAX_RAW_NESTING || texts.sum::<usize>().saturating_mul(nesting) > MAX_RAW_WORK
+    (nesting <= MAX_RAW_NESTING).then(|| texts.sum::<usize>().saturating_mul(nesting))
 }
 
 /// The deepest nesting that the raw tags could have: an end tag closes one of its own name and nothing else.
@@ -465,7 +534,7 @@ mod tests {
             assert_eq!(render(&format!("[a](<{link}>)")), "<p>a</p>", "{link}");
         }
         assert_eq!(render("[a](#top) [b](x.md)"), "<p>a b</p>");
-        assert_eq!(render("<a href=\"javascript:alert(1)\">a</a> <a href=x>b</a>"), "<p><a>a</a> <a>b</a></p>");
+        assert_eq!(render("<a href=\"javascript:alert(1)\">a</a> <a href=x>b</a>"), "<p>a b</p>");
     }
 
     #[test]
@@ -473,7 +542,37 @@ mod tests {
         let Target::Web(url) = target("https://example.org/a|b/[c]?q={x}^|[1]#`y`&z=%7C", None) else {
             panic!("no address")
         };
-        assert_eq!(url.as_str(), "https://example.org/a%7Cb/%5Bc%5D?q=%7Bx%7D%5E%7C%5B1%5D#%60y%60&z=%7C");
+        assert_eq!(url, "https://example.org/a%7Cb/%5Bc%5D?q=%7Bx%7D%5E%7C%5B1%5D#%60y%60&z=%7C");
+    }
+
+    #[test]
+    fn what_is_canonical_is_what_parsing_gives_back() {
+        for address in [
+            "https://example.org/",
+            "http://a-b.example.org/x/y.html?q=1&r=%E4%B8%80#f(1)",
+            "https://example.org//x/y../~z/@u:v;w=*,!$",
+        ] {
+            assert!(is_canonical(address), "{address}");
+            assert_eq!(Url::parse(address).unwrap().as_str(), address);
+        }
+        for address in [
+            "https://example.org",
+            "https://Example.org/",
+            "https://1.2.3.4/",
+            "https://example.org:443/",
+            "https://u@example.org/",
+            "https://xn--a.example/",
+            "https://example.org/a/../b",
+            "https://example.org/%zz",
+            "https://example.org/'",
+            "https://example.org/一",
+            "https://example.org/a b",
+            "https://example.org/#a#b",
+            "https://localhost/",
+            "https://a..org/",
+        ] {
+            assert!(!is_canonical(address), "{address}");
+        }
     }
 
     #[test]
@@ -514,8 +613,8 @@ mod tests {
     fn end_tags_of_nothing_do_not_hide_the_depth() {
         let (html, _) = render_with(&"<b></x>".repeat(200), None);
         assert!(html.contains("&lt;b&gt;"), "{html}");
-        let (html, _) = render_with(&"<b>x</b> <i>y</i> ".repeat(200), None);
-        assert!(html.contains("<b>x</b>"), "{html}");
+        let (html, _) = render_with(&"<u>x</u> <kbd>y</kbd> ".repeat(200), None);
+        assert!(html.contains("<u>x</u>"), "{html}");
     }
 
     #[test]
@@ -523,7 +622,8 @@ mod tests {
         let note = "long ".repeat(2000);
         let markdown = format!("# T\n\n## S\n\n{}[^n]: {note}\n", "### a\n\nx[^n]\n\n".repeat(500));
         let (outcome, _) = crate::digest::parse("2025-05-22.md", markdown.as_bytes(), &crate::digest::Rules::default());
-        let crate::digest::Outcome::Digest(digest) = outcome else { panic!("no digest") };
+        let crate::digest::Outcome::Digests(digests) = outcome else { panic!("no digest") };
+        let [digest] = digests.as_slice() else { panic!("not one digest") };
         let bytes: usize = digest.items().map(|(_, item)| item.html.len()).sum();
         assert!(digest.items().next().is_some_and(|(_, item)| item.html.contains("long long")));
         assert!(bytes < markdown.len() * 6, "{bytes} of {}", markdown.len());

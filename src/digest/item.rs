@@ -3,14 +3,16 @@
 //! Where an item begins and ends was decided before ([`super::section`]); here is only what stands in it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use pulldown_cmark::{Event, Tag, TagEnd};
-use url::Url;
+use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
 use super::html::{Renderer, Target, complaint, end_of, target};
-use super::outline::{MAX_HEADING_CHARS, Spanned, plain, text_event};
+use super::outline::{MAX_HEADING_CHARS, Spanned, plain, plain_of, plain_start, text_event};
 use super::source::Source;
+use super::split::is_all_emphasis;
 use super::text::{SUMMARY_MAX_CHARS, cut, first_sentence, normalized, one_line};
+use super::why::{ItemWhy, LinkWhy};
 use super::{Item, Rules};
 use crate::finding::{Code, Finding};
 
@@ -32,6 +34,15 @@ pub struct Draft<'a> {
     pub id: Option<String>,
     /// The headings between its section and itself.
     pub categories: Vec<String>,
+    /// The rule that made it an item.
+    pub why: ItemWhy,
+}
+
+impl<'a> Draft<'a> {
+    /// An item that has no heading of its own.
+    pub fn new(body: Vec<Spanned<'a>>, offset: usize, why: ItemWhy) -> Draft<'a> {
+        Draft { heading: None, body, offset, id: None, categories: Vec::new(), why }
+    }
 }
 
 /// What every item of a digest is read with.
@@ -44,51 +55,102 @@ pub struct Reader<'r, 'a> {
     pub renderer: &'r Renderer<'a>,
     /// The labels of [`Rules`], normalized.
     labels: HashSet<String>,
+    longest_label: usize,
+    path: Arc<str>,
 }
 
 impl<'r, 'a> Reader<'r, 'a> {
     /// A reader for the items of one file.
     pub fn new(source: &'r Source, rules: &'r Rules, renderer: &'r Renderer<'a>) -> Reader<'r, 'a> {
         let labels = rules.labels.iter().map(|label| normalized(label)).collect();
-        Reader { source, rules, renderer, labels }
+        // Signs and spaces around a label do not count.
+        let longest_label = rules.labels.iter().map(String::len).max().unwrap_or_default() * 2 + 16;
+        Reader { source, rules, renderer, labels, longest_label, path: source.path.as_str().into() }
     }
 
     /// The item, or `None` when there is no text to call it by; what is wrong is a finding.
     pub fn read(&self, draft: Draft<'a>, findings: &mut Vec<Finding>) -> Option<Item> {
-        let Draft { heading, mut body, offset, id, categories } = draft;
-        let labelled = self.take_label_link(&mut body, findings);
+        let Draft { heading, mut body, offset, id, categories, why } = draft;
+        if why == ItemWhy::Numbered {
+            take_number(&mut body);
+        }
+        let labelled = self.take_label_link(&mut body, findings).or_else(|| self.labelled_before(&body));
         let has_heading = heading.is_some();
         let (title, covering) = match heading {
             Some(heading) => (clean_title(&plain(&heading)), leading_link(&heading)),
-            None => take_title(&mut body),
+            None => self.take_title(&mut body),
         };
         let title = if title.is_empty() { sentence_title(&body) } else { title };
-        if title.is_empty() {
-            findings.push(self.source.finding(
-                offset,
-                Code::ItemWithoutTitle,
-                "an item without a title is left out",
-                "write a heading, or text that can serve as one",
-            ));
+        if title.is_empty() || (why == ItemWhy::ListEntry && title.contains("://") && self.is_home_page_only(&body)) {
+            let message = "an item without a title is left out";
+            let remedy = "write a heading, or text that can serve as one";
+            findings.push(self.source.finding(offset, Code::ItemWithoutTitle, message, remedy));
             return None;
         }
+        // A title that links to itself says nothing of its story.
+        let covering = covering.filter(|(destination, _)| !destination.starts_with('#'));
+        let leads_nowhere = covering.is_some();
         let covering = covering.and_then(|link| self.web(&link, has_heading, findings));
-        let link = labelled.or(covering).or_else(|| self.only_link(&body));
-        if link.is_none() {
+        let (link, link_why) = match (labelled, covering) {
+            (Some(link), _) => (Some(link), LinkWhy::Label),
+            (None, Some(link)) => (Some(link), LinkWhy::CoversTitle),
+            // The story is what the title links to; another link is not, even when that one cannot be followed.
+            (None, None) if leads_nowhere => (None, LinkWhy::None),
+            (None, None) => self.best_link(&body),
+        };
+        let has_other = links(&body).any(|(start, _)| matches!(&body[start].0, Event::Start(Tag::Link { dest_url, .. }) if !dest_url.starts_with('#')));
+        if link.is_none() && !leads_nowhere && !has_other && !is_all_emphasis(&body) {
             let remedy =
                 "end it with [Read more](https://…), or leave it: the entry then leads to its place on your page";
             findings.push(self.source.finding(offset, Code::ItemWithoutLink, format!("`{title}` has no link"), remedy));
         }
-        let text = one_line(&plain(&body));
-        let repeats_title = normalized(&text) == normalized(&title);
-        let html = if repeats_title { String::new() } else { self.renderer.render(&body, findings) };
+        let text = one_line(&plain_start(&body, SUMMARY_MAX_CHARS * 4 + 16));
+        // A text that only says the title again is none, unless it leads to more places.
+        let leads_on =
+            || links(&body).filter_map(|(start, _)| self.web_target(&body[start].0)).any(|url| Some(url) != link);
+        let repeats_title =
+            text.len() <= title.len() * 2 + 16 && normalized(&text) == normalized(&title) && !leads_on();
+        // Rendered all the same, because links that lead nowhere are told there.
+        let html = Some(self.renderer.render(&body, findings)).filter(|_| !repeats_title).unwrap_or_default();
         let summary = if repeats_title { String::new() } else { cut(&text, SUMMARY_MAX_CHARS) };
         let line = self.source.line(offset);
-        Some(Item { title, link: link.map(String::from), html, summary, line, id, categories })
+        let path = self.path.clone();
+        Some(Item { path, title, link, html, summary, line, id, categories, why, link_why })
+    }
+
+    /// Whether an entry is nothing but the address of a home page: a source, a way to follow, no story.
+    fn is_home_page_only(&self, body: &[Spanned<'_>]) -> bool {
+        let mut links = links(body).filter_map(|(start, _)| self.web_target(&body[start].0));
+        let (Some(url), None) = (links.next(), links.next()) else { return false };
+        let text = one_line(&plain(body));
+        is_home_page(&url) && text.trim_end_matches('/') == url.trim_end_matches('/')
+    }
+
+    /// The link whose label stands before it as text: `Link: https://…`, `来源：[某报](…)`.
+    fn labelled_before(&self, body: &[Spanned<'_>]) -> Option<String> {
+        links(body).find_map(|(start, _)| {
+            let Some((Event::Text(before), _)) = start.checked_sub(1).map(|at| &body[at]) else { return None };
+            let before = before.trim_end().strip_suffix([':', '：'])?;
+            let label = before.rsplit(['|', '｜', '·', '，', ',', '。', '(', '（']).next().unwrap_or(before);
+            if !self.labels.contains(&normalized(label)) {
+                return None;
+            }
+            self.web_target(&body[start].0)
+        })
+    }
+
+    fn web_target(&self, event: &Event<'_>) -> Option<String> {
+        match event {
+            Event::Start(Tag::Link { dest_url, .. }) => match target(dest_url, self.rules.base.as_ref()) {
+                Target::Web(url) => Some(url),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// Takes the link out that only says "read the original", and gives where it leads.
-    fn take_label_link(&self, body: &mut Vec<Spanned<'a>>, findings: &mut Vec<Finding>) -> Option<Url> {
+    fn take_label_link(&self, body: &mut Vec<Spanned<'a>>, findings: &mut Vec<Finding>) -> Option<String> {
         let labels = links(body).filter(|(start, end)| self.is_label(&body[*start..*end]));
         let (start, end) = labels.filter(|(_, end)| is_last_in_its_block(body, *end)).last()?;
         let (Event::Start(Tag::Link { dest_url, .. }), span) = &body[start] else { return None };
@@ -106,7 +168,11 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     /// Whether a link only says "read the original".
     pub fn is_label(&self, link: &[Spanned<'_>]) -> bool {
-        let text = one_line(&plain(link));
+        let text = plain(link);
+        if text.len() > self.longest_label {
+            return false;
+        }
+        let text = one_line(&text);
         let word = normalized(&text);
         if word.is_empty() {
             return SIGNS.contains(&text.as_str());
@@ -115,7 +181,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 
     /// A link that covers a title; a heading's own is looked at only here, so what is wrong with it is told here.
-    fn web(&self, (destination, offset): &(String, usize), tell: bool, findings: &mut Vec<Finding>) -> Option<Url> {
+    fn web(&self, (destination, offset): &(String, usize), tell: bool, findings: &mut Vec<Finding>) -> Option<String> {
         match target(destination, self.rules.base.as_ref()) {
             Target::Web(url) => Some(url),
             other => {
@@ -127,25 +193,126 @@ impl<'r, 'a> Reader<'r, 'a> {
         }
     }
 
-    /// The only external link of a text, else the first that is more than somebody's home page.
-    fn only_link(&self, body: &[Spanned<'_>]) -> Option<Url> {
-        let urls: Vec<Url> = links(body)
-            .filter_map(|(start, _)| match &body[start].0 {
-                Event::Start(Tag::Link { dest_url, .. }) => Some(target(dest_url, self.rules.base.as_ref())),
-                _ => None,
-            })
-            .filter_map(|target| if let Target::Web(url) = target { Some(url) } else { None })
-            .collect();
+    /// The link of a text whose title has none: alone below the title, the only one, or the first that is a story.
+    fn best_link(&self, body: &[Spanned<'_>]) -> (Option<String>, LinkWhy) {
+        if let Some(start) = link_below_title(body)
+            && let Some(url) = self.web_target(&body[start].0)
+        {
+            return (Some(url), LinkWhy::BelowTitle);
+        }
+        let with_text = |(start, end): &(usize, usize)| !one_line(&plain(&body[*start..*end])).is_empty();
+        let urls: Vec<String> =
+            links(body).filter(with_text).filter_map(|(start, _)| self.web_target(&body[start].0)).collect();
         match urls.as_slice() {
-            [] => None,
-            [only] => Some(only.clone()),
-            several => several.iter().find(|url| !is_home_page(url)).cloned(),
+            [] => (None, LinkWhy::None),
+            [only] => (Some(only.clone()), LinkWhy::Only),
+            several => {
+                let story = several.iter().find(|url| !is_home_page(url) && !is_profile(url));
+                (story.or(several.first()).cloned(), LinkWhy::First)
+            }
+        }
+    }
+
+    /// The title of an item that has no heading: the link or the bold text it begins with. Bold text leaves the body, for the
+    /// title says it. What only begins a sentence is no title: a name in bold, the profile of who did it.
+    fn take_title(&self, body: &mut Vec<Spanned<'a>>) -> (String, Option<(String, usize)>) {
+        let begins = body.iter().position(|(event, _)| match event {
+            Event::Start(Tag::Paragraph) | Event::TaskListMarker(_) => false,
+            Event::Text(text) => text.chars().any(char::is_alphanumeric),
+            _ => true,
+        });
+        let Some(start) = begins else { return (String::new(), None) };
+        let end = end_of(body, start);
+        let inner = &body[start..(end + 1).min(body.len())];
+        let title = clean_title(&plain(inner));
+        match &body[start].0 {
+            Event::Start(Tag::Link { dest_url, link_type, .. }) => {
+                let is_address = *link_type == LinkType::Autolink;
+                let goes_on = goes_on(body, end);
+                if let Some(url) = self.web_target(&body[start].0)
+                    && (is_profile(&url) || is_home_page(&url))
+                    && goes_on
+                    && links(&body[end..]).next().is_some()
+                {
+                    return (String::new(), None);
+                }
+                let link = Some((dest_url.to_string(), body[start].1.start));
+                if is_address && goes_on { (String::new(), link) } else { (title, link) }
+            }
+            Event::Start(Tag::Strong) if !goes_on(body, end) || title_ends(&plain(inner)) => {
+                let link = leading_link(inner);
+                let at = body[start].1.start;
+                body.splice(start..(end + 1).min(body.len()), [text_event("", at)]);
+                trim_leading_punctuation(body, start + 1);
+                (title, link)
+            }
+            Event::Start(Tag::Strong) => (String::new(), leading_link(inner)),
+            _ => (String::new(), None),
         }
     }
 }
 
-fn is_home_page(url: &Url) -> bool {
-    url.path() == "/" && url.query().is_none()
+/// Whether a sentence goes on after the element that ends at `end`: a word follows on the same line, no colon and no dash.
+fn goes_on(body: &[Spanned<'_>], end: usize) -> bool {
+    match body.get(end + 1) {
+        Some((Event::Text(text), _)) => {
+            let text = text.trim_start();
+            text.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '(' | '（' | '’' | '\'' | '“' | '"' | '《'))
+                || (text.is_empty() && goes_on(body, end + 1))
+        }
+        Some((Event::Start(_) | Event::Code(_) | Event::InlineHtml(_), _)) => true,
+        _ => false,
+    }
+}
+
+fn title_ends(text: &str) -> bool {
+    text.trim_end().ends_with([':', '：', '.', '。', '!', '！', '?', '？'])
+}
+
+/// The link that stands alone on the line after the first.
+fn link_below_title(body: &[Spanned<'_>]) -> Option<usize> {
+    let first = body.iter().position(|(event, _)| matches!(event, Event::SoftBreak | Event::HardBreak))?;
+    let start = first + 1;
+    let ends_first_paragraph = body[..first].iter().any(|(event, _)| matches!(event, Event::End(TagEnd::Paragraph)));
+    let is_link = matches!(body.get(start), Some((Event::Start(Tag::Link { .. }), _)));
+    if ends_first_paragraph || !is_link {
+        return None;
+    }
+    let after = body.get(end_of(body, start) + 1).map(|(event, _)| event);
+    matches!(after, Some(Event::SoftBreak | Event::HardBreak | Event::End(TagEnd::Paragraph)) | None).then_some(start)
+}
+
+fn is_home_page(url: &str) -> bool {
+    url.split_once("://").is_some_and(|(_, rest)| rest.find('/').is_none_or(|slash| slash + 1 == rest.len()))
+}
+
+/// Whether an address is that of a person or an account.
+pub fn is_profile(url: &str) -> bool {
+    const NETWORKS: [&str; 13] = [
+        "meetup.com",
+        "github.com",
+        "gitlab.com",
+        "twitter.com",
+        "x.com",
+        "weibo.com",
+        "t.me",
+        "bsky.app",
+        "linkedin.com",
+        "instagram.com",
+        "facebook.com",
+        "reddit.com",
+        "keybase.io",
+    ];
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = host.trim_start_matches("www.");
+    let path = path.split(['?', '#']).next().unwrap_or(path);
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).take(3).collect();
+    match parts.as_slice() {
+        [account] => account.starts_with('@') || NETWORKS.contains(&host),
+        ["in" | "u" | "user" | "profile", _] => NETWORKS.contains(&host),
+        _ => false,
+    }
 }
 
 /// The positions of each link's start and end.
@@ -216,30 +383,6 @@ fn leading_link(events: &[Spanned<'_>]) -> Option<(String, usize)> {
     None
 }
 
-/// The title of a list entry: the link or the bold text it begins with. Bold text leaves the body, for the title says it.
-fn take_title(body: &mut Vec<Spanned<'_>>) -> (String, Option<(String, usize)>) {
-    let begins = body.iter().position(|(event, _)| match event {
-        Event::Start(Tag::Paragraph) | Event::TaskListMarker(_) => false,
-        Event::Text(text) => text.chars().any(char::is_alphanumeric),
-        _ => true,
-    });
-    let Some(start) = begins else { return (String::new(), None) };
-    let end = end_of(body, start);
-    let inner = &body[start..(end + 1).min(body.len())];
-    let title = clean_title(&plain(inner));
-    match &body[start].0 {
-        Event::Start(Tag::Link { dest_url, .. }) => (title, Some((dest_url.to_string(), body[start].1.start))),
-        Event::Start(Tag::Strong) => {
-            let link = leading_link(inner);
-            let at = body[start].1.start;
-            body.splice(start..(end + 1).min(body.len()), [text_event("", at)]);
-            trim_leading_punctuation(body, start + 1);
-            (title, link)
-        }
-        _ => (String::new(), None),
-    }
-}
-
 /// `**Title**: text` goes on after the colon.
 fn trim_leading_punctuation(body: &mut [Spanned<'_>], at: usize) {
     if let Some((Event::Text(text), _)) = body.get_mut(at) {
@@ -249,29 +392,62 @@ fn trim_leading_punctuation(body: &mut [Spanned<'_>], at: usize) {
     }
 }
 
-/// A title made of a text: its first sentence, cut.
+/// The bytes that a first sentence is looked for in.
+const ENOUGH_BYTES: usize = 800;
+
+/// A title made of a text: its first sentence, cut. Addresses that stand in it as they are say nothing.
 fn sentence_title(body: &[Spanned<'_>]) -> String {
-    let text = plain(body);
+    let mut inside = false;
+    let spoken = body.iter().filter(|(event, _)| {
+        match event {
+            Event::Start(Tag::Link { link_type: LinkType::Autolink, .. }) => inside = true,
+            Event::End(TagEnd::Link) => inside = false,
+            _ => return !inside,
+        }
+        false
+    });
+    let first = spoken.take_while(|(event, _)| !matches!(event, Event::Start(Tag::List(_))));
+    let mut text = plain_of(first, ENOUGH_BYTES);
+    if text.trim().is_empty() {
+        text = plain_start(body, ENOUGH_BYTES);
+    }
     let paragraph = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    // What led to an address leads to nothing now.
+    let paragraph = paragraph.trim_end_matches(|c: char| c.is_whitespace() || "，,、：:-–—|".contains(c));
     cut(first_sentence(&clean_title(paragraph)), TITLE_MAX_CHARS)
 }
 
 /// A title on one line, without the asterisks of bold that did not work out, numbering, and a colon at its end.
 pub fn clean_title(text: &str) -> String {
-    let line = cut(&one_line(&text.replace("**", "")), MAX_HEADING_CHARS);
+    let line = if text.contains("**") { one_line(&text.replace("**", "")) } else { one_line(text) };
+    let line = cut(&line, MAX_HEADING_CHARS);
     let title = without_numbering(&line);
     title.trim_end_matches([':', '：']).trim().to_owned()
 }
 
 /// The text without a leading `1. `, `2、`, `3）` or `4)`; `3.5 billion` and `2025` are no numbering.
 pub fn without_numbering(text: &str) -> &str {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let rest = &text[digits..];
-    let mut characters = rest.chars();
-    let mark = characters.next();
-    let numbered = (1..=3).contains(&digits)
-        && mark.is_some_and(|mark| matches!(mark, '.' | '、' | '．' | '）' | ')'))
-        && !characters.as_str().starts_with(|c: char| c.is_ascii_digit());
-    let kept = characters.as_str().trim_start();
-    if numbered && !kept.is_empty() { kept } else { text }
+    let kept = numbering(text).map_or(text, |(_, length)| text[length..].trim_start());
+    if kept.is_empty() { text } else { kept }
+}
+
+/// The mark after the number that a text begins with, and the bytes up to and with it.
+pub fn numbering(text: &str) -> Option<(char, usize)> {
+    let trimmed = text.trim_start();
+    let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
+    let mut characters = trimmed[digits..].chars();
+    let mark = characters.next().filter(|mark| matches!(mark, '.' | '、' | '．' | '）' | ')'))?;
+    let is_number = (1..=3).contains(&digits) && !characters.as_str().starts_with(|c: char| c.is_ascii_digit());
+    is_number.then(|| (mark, text.len() - trimmed.len() + digits + mark.len_utf8()))
+}
+
+/// Takes the number away that a text begins with.
+fn take_number(body: &mut [Spanned<'_>]) {
+    if let Some((Event::Text(text), span)) = body.get_mut(1)
+        && let Some((_, length)) = numbering(text)
+    {
+        let rest = text[length..].trim_start().to_owned();
+        *span = span.end.saturating_sub(rest.len()).max(span.start)..span.end;
+        *text = rest.into();
+    }
 }

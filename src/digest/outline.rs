@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{BrokenLink, CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 
-use super::emphasis;
 use super::text::{cut, is_cjk, one_line};
+use super::{emphasis, inline};
 
 /// A Markdown event and the bytes of the text it came from.
 pub type Spanned<'a> = (Event<'a>, Range<usize>);
@@ -27,11 +27,19 @@ pub enum Kind {
     List,
     /// Raw HTML and nothing else.
     Html,
+    /// A comment: nothing at all.
+    Comment,
+    /// A table.
+    Table,
     /// A thematic break.
     Break,
+    /// Code.
+    Code,
+    /// A quote.
+    Quote,
     /// The text of a footnote.
     Footnote,
-    /// A quote, a table, code and the like.
+    /// Anything else.
     Other,
 }
 
@@ -75,49 +83,89 @@ pub struct Outline<'a> {
     pub blocks: Vec<Block>,
     /// The first event that was nested too deep, by its bytes; such events are left out, their text stays.
     pub too_deep: Option<Range<usize>>,
+    text: &'a str,
+    text_start: usize,
 }
+
+/// CommonMark with what digests use besides.
+const OPTIONS: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_FOOTNOTES)
+    .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_TASKLISTS)
+    .union(Options::ENABLE_HEADING_ATTRIBUTES);
 
 impl<'a> Outline<'a> {
     /// Parses CommonMark with tables, footnotes, strikethrough, task lists and heading ids. `text_start` is the offset of
     /// `text` in its file, so that every range is one of the file. Containers deeper than `max_nesting` are flattened,
     /// because what comes later is quadratic in depth.
     pub fn parse(text: &'a str, text_start: usize, max_nesting: usize) -> Outline<'a> {
-        let options = Options::ENABLE_TABLES
-            | Options::ENABLE_FOOTNOTES
-            | Options::ENABLE_STRIKETHROUGH
-            | Options::ENABLE_TASKLISTS
-            | Options::ENABLE_HEADING_ATTRIBUTES;
-        let mut outline = Outline { events: Vec::new(), blocks: Vec::new(), too_deep: None };
-        let mut depth = 0_usize;
-        let parsed = Parser::new_ext(text, options).into_offset_iter();
+        let undefined = |link: BrokenLink<'a>| undefined_reference(&link, text);
+        let parsed = Parser::new_with_broken_link_callback(text, OPTIONS, Some(undefined)).into_offset_iter();
+        let parsed = parsed.map(|(event, span)| (event, span.start + text_start..span.end + text_start));
+        let parsed = emphasis::mend(inline::join(parsed, text, text_start), text, text_start);
+        let parsed = inline::with_addresses(inline::without_raw_tags(with_raw_blocks(parsed)));
+        Outline::of_events(parsed, text, text_start, max_nesting)
+    }
+
+    /// Parses the same way as far as headings and the beginnings and ends of blocks go; texts in them are as the parser left
+    /// them.
+    pub fn skim(text: &'a str, text_start: usize, max_nesting: usize) -> Outline<'a> {
+        let parsed = Parser::new_ext(text, OPTIONS).into_offset_iter();
         let parsed = parsed.map(|(event, span)| (event, span.start + text_start..span.end + text_start)).collect();
-        for (event, span) in emphasis::mend(parsed, text, text_start) {
-            match &event {
-                Event::Start(_) => depth += 1,
-                Event::End(_) => depth -= 1,
-                _ => {}
-            }
-            let nesting = depth + usize::from(matches!(event, Event::End(_)));
-            if nesting > max_nesting && matches!(event, Event::Start(_) | Event::End(_)) {
-                outline.too_deep.get_or_insert(span);
-                continue;
-            }
-            let at = outline.events.len();
-            match (&event, depth) {
-                (Event::Start(tag), 1) => {
-                    outline.blocks.push(Block { kind: kind(tag), events: at..at + 1, span: span.clone() });
+        Outline::of_events(with_raw_blocks(parsed), text, text_start, max_nesting)
+    }
+
+    fn of_events(events: Vec<Spanned<'a>>, text: &'a str, text_start: usize, max_nesting: usize) -> Outline<'a> {
+        let mut outline = Outline { events, blocks: Vec::new(), too_deep: None, text, text_start };
+        outline.flatten(max_nesting);
+        let mut depth = 0_usize;
+        for (at, (event, span)) in outline.events.iter().enumerate() {
+            match event {
+                Event::Start(tag) => {
+                    depth += 1;
+                    if depth == 1 {
+                        outline.blocks.push(Block { kind: kind(tag), events: at..at, span: span.clone() });
+                    }
                 }
-                (Event::Rule, 0) => {
-                    outline.blocks.push(Block { kind: Kind::Break, events: at..at + 1, span: span.clone() });
+                Event::End(_) => depth -= 1,
+                Event::Rule if depth == 0 => {
+                    outline.blocks.push(Block { kind: Kind::Break, events: at..at, span: span.clone() });
                 }
                 _ => {}
             }
             if let Some(block) = outline.blocks.last_mut() {
                 block.events.end = at + 1;
             }
-            outline.events.push((event, span));
+        }
+        for at in 0..outline.blocks.len() {
+            if outline.blocks[at].kind == Kind::Html && is_comment(outline.of(at)) {
+                outline.blocks[at].kind = Kind::Comment;
+            }
         }
         outline
+    }
+
+    /// Takes the containers away that are nested too deep; their text stays.
+    fn flatten(&mut self, max_nesting: usize) {
+        let mut depth = 0_usize;
+        let mut is_too_deep = |event: &Event<'_>| match event {
+            Event::Start(_) => {
+                depth += 1;
+                depth > max_nesting
+            }
+            Event::End(_) => {
+                depth -= 1;
+                depth + 1 > max_nesting
+            }
+            _ => false,
+        };
+        let Some(first) = self.events.iter().position(|(event, _)| is_too_deep(event)) else { return };
+        self.too_deep = Some(self.events[first].1.clone());
+        let mut at = 0;
+        self.events.retain(|(event, _)| {
+            at += 1;
+            at <= first || !(at == first + 1 || is_too_deep(event))
+        });
     }
 
     /// The tree of the headings.
@@ -143,6 +191,18 @@ impl<'a> Outline<'a> {
         &self.events[self.blocks[block].events.clone()]
     }
 
+    /// The texts at the beginning, enough to tell the language.
+    pub fn sample(&self) -> String {
+        const ENOUGH_BYTES: usize = 6 * 1024;
+        plain_start(&self.events, ENOUGH_BYTES)
+    }
+
+    /// The source of a block.
+    pub fn source_of(&self, block: usize) -> &'a str {
+        let span = &self.blocks[block].span;
+        self.text.get(span.start - self.text_start..span.end - self.text_start).unwrap_or_default()
+    }
+
     /// The plain text of a heading on one line, or the beginning of one that is no heading any more but a text.
     pub fn text_of(&self, block: usize) -> String {
         cut(&one_line(&plain(self.of(block))), MAX_HEADING_CHARS)
@@ -155,6 +215,111 @@ impl<'a> Outline<'a> {
             _ => None,
         }
     }
+}
+
+/// What the target of a link begins with whose reference is defined nowhere: `[#123][issue]`, often from an include.
+pub const UNDEFINED: &str = "undefined-reference:";
+
+/// A link whose reference is defined nowhere is a link all the same: it is an item's title, and its brackets are no text.
+///
+/// `a[i][j]` and citations such as `[1][2]` are none.
+fn undefined_reference<'a>(link: &BrokenLink<'a>, text: &'a str) -> Option<(CowStr<'a>, CowStr<'a>)> {
+    let is_reference = matches!(link.link_type, LinkType::Reference | LinkType::Collapsed);
+    let follows_word = text[..link.span.start].ends_with(|c: char| (c.is_alphanumeric() && !is_cjk(c)) || c == ']');
+    let shown = text[link.span.clone()].split(']').next().unwrap_or_default();
+    let has_word = shown.chars().filter(|c| c.is_alphabetic()).count() > 1 || shown.contains('#');
+    (is_reference && !follows_word && has_word)
+        .then(|| (format!("{UNDEFINED}{}", link.reference).into(), CowStr::Borrowed("")))
+}
+
+fn is_comment(html: &[Spanned<'_>]) -> bool {
+    let text = html_of(html);
+    let text = text.trim();
+    text.starts_with("<!--") && text.find("-->").is_none_or(|end| end + 3 == text.len())
+}
+
+/// Blocks of raw HTML that are one `<h1>` to `<h6>` become headings, those that are one link paragraphs.
+fn with_raw_blocks(events: Vec<Spanned<'_>>) -> Vec<Spanned<'_>> {
+    let opens =
+        |event: &Event<'_>| matches!(event, Event::Html(line) if raw_level(line).is_some() || is_raw_link(line));
+    if !events.iter().any(|(event, _)| opens(event)) {
+        return events;
+    }
+    let mut result: Vec<Spanned<'_>> = Vec::with_capacity(events.len() + 8);
+    let mut at = 0;
+    while at < events.len() {
+        if matches!(events[at].0, Event::Start(Tag::HtmlBlock)) && events.get(at + 1).is_some_and(|(e, _)| opens(e)) {
+            let end = super::html::end_of(&events, at);
+            let block = &events[at..(end + 1).min(events.len())];
+            if let Some(mended) = raw_heading(block).or_else(|| raw_link(block)) {
+                result.extend(mended);
+                at = end + 1;
+                continue;
+            }
+        }
+        result.push(events[at].clone());
+        at += 1;
+    }
+    result
+}
+
+fn raw_level(html: &str) -> Option<usize> {
+    let [b'<', b'h' | b'H', level @ b'1'..=b'6', b' ' | b'>' | b'\n' | b'\t', ..] = html.trim_start().as_bytes() else {
+        return None;
+    };
+    Some(usize::from(level - b'0'))
+}
+
+fn is_raw_link(html: &str) -> bool {
+    let html = html.trim_start();
+    html.starts_with("<Link ") || html.starts_with("<a ")
+}
+
+fn raw_link<'a>(block: &[Spanned<'a>]) -> Option<Vec<Spanned<'a>>> {
+    let span = block.first()?.1.clone();
+    let html = html_of(block);
+    let html = html.trim();
+    let is_one = is_raw_link(html) && (html.ends_with("</Link>") || html.ends_with("</a>"));
+    let other_blocks = ["<p", "<div", "<table", "<ul", "<ol", "<h"].iter().any(|tag| html.contains(tag));
+    if !is_one || other_blocks {
+        return None;
+    }
+    let mut paragraph = vec![(Event::Start(Tag::Paragraph), span.clone())];
+    paragraph.extend(inline_of(html, &span));
+    paragraph.push((Event::End(TagEnd::Paragraph), span));
+    Some(paragraph)
+}
+
+fn html_of(block: &[Spanned<'_>]) -> String {
+    let lines = block.iter().filter_map(|(event, _)| if let Event::Html(line) = event { Some(line) } else { None });
+    lines.map(|line| &**line).collect()
+}
+
+/// Raw HTML read as the inline content of Markdown: on one line, and not at its beginning, a raw tag is inline.
+fn inline_of<'a>(html: &str, span: &Range<usize>) -> Vec<Spanned<'a>> {
+    let line = format!("\u{200B}{}", one_line(html));
+    let inner = Parser::new(&line).map(Event::into_static);
+    let inline = inner.filter(|event| !matches!(event, Event::Start(Tag::Paragraph) | Event::End(TagEnd::Paragraph)));
+    inline.map(|event| (event, span.clone())).collect()
+}
+
+fn raw_heading<'a>(block: &[Spanned<'a>]) -> Option<Vec<Spanned<'a>>> {
+    let span = block.first()?.1.clone();
+    let html = html_of(block);
+    let level = raw_level(&html)?;
+    let (tag, inner) = html.trim().split_once('>')?;
+    let end = inner.len().checked_sub("</h1>".len())?;
+    let is_closed = inner.get(end..)?.eq_ignore_ascii_case(&format!("</h{level}>"));
+    if !is_closed || inner[..end].to_ascii_lowercase().contains("</h") {
+        return None;
+    }
+    let id = inline::attribute(tag, "id").map(CowStr::from);
+    let level = HeadingLevel::try_from(level).ok()?;
+    let start = Tag::Heading { level, id, classes: Vec::new(), attrs: Vec::new() };
+    let mut heading = vec![(Event::Start(start), span.clone())];
+    heading.extend(inline_of(&inner[..end], &span));
+    heading.push((Event::End(TagEnd::Heading(level)), span));
+    Some(heading)
 }
 
 fn close_down_to(open: &mut Vec<Node>, level: usize) {
@@ -180,6 +345,9 @@ fn kind(tag: &Tag<'_>) -> Kind {
         Tag::Paragraph => Kind::Paragraph,
         Tag::List(_) => Kind::List,
         Tag::HtmlBlock => Kind::Html,
+        Tag::Table(_) => Kind::Table,
+        Tag::CodeBlock(_) => Kind::Code,
+        Tag::BlockQuote(_) => Kind::Quote,
         Tag::FootnoteDefinition(_) => Kind::Footnote,
         _ => Kind::Other,
     }
@@ -189,10 +357,23 @@ fn kind(tag: &Tag<'_>) -> Kind {
 ///
 /// Lines of Chinese and Japanese are joined without a space.
 pub fn plain(events: &[Spanned<'_>]) -> String {
+    plain_start(events, usize::MAX)
+}
+
+/// The beginning of that text: `min_bytes` or a little more, if there is so much.
+pub fn plain_start(events: &[Spanned<'_>], min_bytes: usize) -> String {
+    plain_of(events.iter(), min_bytes)
+}
+
+/// The beginning of the text of chosen events.
+pub fn plain_of<'e, 'a: 'e>(events: impl Iterator<Item = &'e Spanned<'a>>, min_bytes: usize) -> String {
     let mut text = String::new();
     let mut in_image = 0_usize;
     let mut pending_break = false;
     for (event, _) in events {
+        if text.len() > min_bytes {
+            break;
+        }
         match event {
             Event::Start(Tag::Image { .. }) => in_image += 1,
             Event::End(TagEnd::Image) => in_image -= 1,

@@ -1,58 +1,31 @@
-//! Which heading is a section, which an item, and where the items of a section begin and end.
+//! Gathers the sections and items of one digest.
 //!
-//! Rules in the order they are tried, each on the tree of headings of one file. What recurs over a folder is not known here.
+//! What is a section and what an item was decided by [`super::heading`] and [`super::split`]; here sections get their names and
+//! items find their section.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use pulldown_cmark::{Event, Tag};
-use sha2::{Digest as _, Sha256};
 
-use super::html::{Target, end_of, target};
-use super::item::{Draft, Reader, without_numbering};
-use super::outline::{Kind, Node, Outline, Spanned};
-use super::text::{cut, normalized, one_line, slug};
-use super::{Item, Rules, Section, date};
-use crate::finding::{Code, Finding};
+use super::heading::{Context, Issue, Role};
+use super::html::end_of;
+use super::item::{Draft, Reader, is_profile};
+use super::name::{comparable, section_title, short_hash, slug_of};
+use super::outline::{Kind, Node, Outline, plain};
+use super::split::{self, Shape, has_link};
+use super::text::{cut, normalized, one_line};
+use super::why::{ItemWhy, SectionWhy};
+use super::{Dedupe, Item, ItemForm, Prose, Section, Unknown};
+use crate::finding::{Code, Finding, Place};
 
-/// The parts of a file: its title, what stands before the first section, and the nodes below the title.
-pub struct Parts<'n> {
-    /// The heading that is the document's title, if there is one.
-    pub title: Option<usize>,
-    /// The blocks before the first section or item.
-    pub lead: Vec<usize>,
-    /// The headings that are sections or items.
-    pub nodes: Vec<&'n Node>,
-}
+/// A text without a link is an item when it has so many characters; shorter ones say that there is nothing today.
+const PROSE_CHARS: usize = 160;
 
-/// Finds the headings that are neither section nor item: the title, and headings that hold a date. Their children move up.
-pub fn parts<'n>(outline: &Outline<'_>, root: &'n Node) -> Parts<'n> {
-    let h1s = root.children.iter().filter(|node| node.level == 1).count();
-    let only = root.children.len() == 1;
-    let mut parts = Parts { title: None, lead: root.body.clone().collect(), nodes: Vec::new() };
-    for node in &root.children {
-        let Some(heading) = node.heading else { continue };
-        let dated = date::in_text(&outline.text_of(heading)).is_some();
-        let sole_h1 = node.level == 1 && h1s == 1;
-        // A lone `##` over plain items is the day's one section; over sections it is the title.
-        let holds_all = only && node.children.iter().filter(|child| !child.children.is_empty()).count() > 0;
-        if dated || sole_h1 || holds_all {
-            parts.title = parts.title.or(Some(heading));
-            parts.lead.extend(node.body.clone());
-            parts.nodes.extend(&node.children);
-        } else {
-            parts.nodes.push(node);
-        }
-    }
-    parts
-}
-
-/// Reads every section and item of a file.
+/// Reads every section and item of a digest.
 pub struct Gatherer<'r, 'a> {
-    /// The parsed file.
-    pub outline: &'r Outline<'a>,
-    /// Reads single items.
-    pub reader: Reader<'r, 'a>,
+    context: &'r Context<'r, 'a>,
+    reader: &'r Reader<'r, 'a>,
     /// What was found so far, in file order.
     pub sections: Vec<Section>,
     /// What is wrong so far.
@@ -65,9 +38,9 @@ pub struct Gatherer<'r, 'a> {
 
 impl<'r, 'a> Gatherer<'r, 'a> {
     /// A gatherer that has found nothing yet.
-    pub fn new(outline: &'r Outline<'a>, reader: Reader<'r, 'a>) -> Gatherer<'r, 'a> {
+    pub fn new(context: &'r Context<'r, 'a>, reader: &'r Reader<'r, 'a>) -> Gatherer<'r, 'a> {
         Gatherer {
-            outline,
+            context,
             reader,
             sections: Vec::new(),
             findings: Vec::new(),
@@ -77,106 +50,166 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         }
     }
 
-    /// Takes in everything below the title.
-    pub fn gather(&mut self, parts: &Parts<'_>) {
-        if parts.nodes.is_empty()
-            && let Some(entries) = self.list_entries(&parts.lead)
-        {
-            for entry in entries {
-                self.add(UNNAMED, entry);
-            }
-        }
-        self.siblings(&parts.nodes, None, &[]);
-        self.tell_unspaced_headings();
-        for section in self.sections.iter().filter(|section| section.items.is_empty()) {
-            let message = format!("the section `{}` has no items", section.title);
-            let place = crate::finding::Place { line: section.line, column: 1 };
-            let remedy = "leave the heading out on such a day, or write its items as deeper headings or a list";
-            self.findings.push(Finding::new(&self.reader.source.path, place, Code::SectionEmpty, message, remedy));
-        }
+    fn outline(&self) -> &'r Outline<'a> {
+        self.context.outline
     }
 
-    /// `##News` is a paragraph in CommonMark, and its section or item is lost.
-    fn tell_unspaced_headings(&mut self) {
-        for block in self.outline.blocks.iter().filter(|block| block.kind == Kind::Paragraph) {
-            let line = self.reader.source.text[block.span.clone()].lines().next().unwrap_or_default();
-            let marks = line.bytes().take_while(|byte| *byte == b'#').count();
-            if (1..=6).contains(&marks) && line[marks..].starts_with(|c: char| c.is_alphanumeric()) {
-                let message = format!("`{}` is no heading", cut(line, 40));
-                let remedy = format!("put a space after the {}", &line[..marks]);
-                self.findings.push(self.reader.source.finding(
-                    block.span.start,
-                    Code::HeadingUnspaced,
-                    message,
-                    remedy,
-                ));
+    /// Takes in everything of a digest. Whether the blocks before the first heading were items is the answer.
+    pub fn gather(&mut self, issue: &Issue<'_>) -> bool {
+        let lead = self.visible(issue.lead.iter().copied());
+        let shape = self.shape(&lead);
+        let is_entries = !matches!(shape, Shape::Empty | Shape::Prose)
+            && (issue.nodes.is_empty() || (shape == Shape::List && self.holds_most_links(&lead)));
+        if is_entries {
+            for draft in self.drafts(&lead, shape) {
+                self.add(UNNAMED, draft);
             }
         }
+        self.siblings(&issue.nodes, None, &[]);
+        is_entries
+    }
+
+    /// Takes in a whole file as one item. `title` is its heading.
+    pub fn gather_file(&mut self, title: Option<usize>) {
+        let blocks = self.visible(0..self.outline().blocks.len()).into_iter().filter(|at| Some(*at) != title);
+        let body = blocks.flat_map(|at| self.outline().of(at).iter().cloned()).collect();
+        let offset = title.map_or(0, |at| self.outline().blocks[at].span.start);
+        let heading = title.map(|at| self.inline_of(at));
+        self.add(UNNAMED, Draft { heading, ..Draft::new(body, offset, ItemWhy::File) });
     }
 
     fn siblings(&mut self, nodes: &[&Node], section: Option<usize>, categories: &[String]) {
-        let among_sections = nodes.iter().any(|node| !node.children.is_empty() || self.body_is_list(node));
-        for node in nodes {
+        let roles = self.context.roles(nodes, section.is_some());
+        for (node, role) in nodes.iter().zip(roles) {
             let Some(heading) = node.heading else { continue };
-            if self.is_section(heading, node, among_sections, section.is_some()) {
-                self.section(heading, node, section, categories);
-            } else {
-                let index = section.unwrap_or(UNNAMED);
-                let draft = self.heading_item(heading, node, categories);
+            match role {
+                Role::Skipped => {}
+                Role::Section(why) => self.section(heading, node, why, section, categories),
+                Role::Item(why) => {
+                    let draft = self.heading_item(heading, node, categories, why);
+                    self.add(section.unwrap_or(UNNAMED), draft);
+                }
+            }
+        }
+    }
+
+    fn section(&mut self, heading: usize, node: &Node, why: SectionWhy, outer: Option<usize>, categories: &[String]) {
+        let title = section_title(&self.outline().text_of(heading));
+        let (index, categories) = match outer {
+            Some(index) => (index, [categories, &[title]].concat()),
+            None => (self.open(heading, &title, why), Vec::new()),
+        };
+        let before = self.items;
+        let blocks = self.visible(node.body.clone());
+        let mut shape = self.shape(&blocks);
+        if shape == Shape::Paragraphs && self.context.is_form(&comparable(&self.outline().text_of(heading)), &blocks) {
+            shape = Shape::Prose;
+        }
+        let is_introduction = !node.children.is_empty() && shape == Shape::Prose;
+        if !is_introduction && (shape != Shape::Prose || self.is_story(&blocks)) {
+            for mut draft in self.drafts(&blocks, shape) {
+                draft.categories.splice(..0, categories.iter().cloned());
                 self.add(index, draft);
             }
         }
-    }
-
-    fn is_section(&self, heading: usize, node: &Node, among_sections: bool, inside: bool) -> bool {
-        if inside && node.children.is_empty() && !self.body_is_list(node) {
-            return false;
-        }
-        if self.known(&self.outline.text_of(heading)).is_some() {
-            return true;
-        }
-        if self.is_linked(heading) {
-            return false;
-        }
-        if inside {
-            // Below an item heading, a list or a deeper heading belongs to the item's body.
-            return !has_prose(self.outline, node);
-        }
-        !node.children.is_empty() || self.body_is_list(node) || (among_sections && node.body.is_empty())
-    }
-
-    fn section(&mut self, heading: usize, node: &Node, outer: Option<usize>, categories: &[String]) {
-        let title = section_title(&self.outline.text_of(heading));
-        let (index, categories) = match outer {
-            Some(index) => (index, [categories, &[title]].concat()),
-            None => (self.open(heading, &title), Vec::new()),
-        };
         let children: Vec<&Node> = node.children.iter().collect();
-        if children.is_empty() {
-            let blocks: Vec<usize> = node.body.clone().collect();
-            let entries = self.list_entries(&blocks).unwrap_or_default();
-            for mut entry in entries {
-                entry.categories.clone_from(&categories);
-                self.add(index, entry);
+        self.siblings(&children, Some(index), &categories);
+        let says_nothing = node.body.clone().all(|at| matches!(self.outline().blocks[at].kind, Kind::Break));
+        if self.items == before && says_nothing {
+            let message = format!("the section `{}` has no items", cut(&self.outline().text_of(heading), 60));
+            let remedy = "leave the heading out on such a day, or write its items as deeper headings or a list";
+            let offset = self.outline().blocks[heading].span.start;
+            self.findings.push(self.reader.source.finding(offset, Code::SectionEmpty, message, remedy));
+        }
+    }
+
+    /// The blocks that readers are to see, at the end of the file without the trailer.
+    fn visible(&self, blocks: impl Iterator<Item = usize>) -> Vec<usize> {
+        let mut blocks = self.context.visible(blocks);
+        if blocks.last().is_some_and(|last| last + 1 == self.outline().blocks.len()) {
+            while blocks.len() > 1 && blocks.last().is_some_and(|last| self.is_trailer(*last)) {
+                blocks.pop();
             }
         }
-        self.siblings(&children, Some(index), &categories);
+        blocks
+    }
+
+    /// The items of some blocks. In lists beside the main one what many digests say is left out.
+    fn drafts(&self, blocks: &[usize], shape: Shape) -> Vec<Draft<'a>> {
+        let mut drafts = split::drafts(self.outline(), blocks, shape);
+        if shape == Shape::List {
+            for list in split::secondary(self.outline(), blocks) {
+                let span = &self.outline().blocks[list].span;
+                drafts.retain(|draft| {
+                    !span.contains(&draft.offset) || !self.context.is_noise_entry(&one_line(&plain(&draft.body)))
+                });
+            }
+        }
+        drafts
+    }
+
+    /// What some blocks are made of, or what the configuration says they are.
+    fn shape(&self, blocks: &[usize]) -> Shape {
+        let shape = split::shape(self.outline(), blocks);
+        let has = |kind: Kind| blocks.iter().any(|at| self.outline().blocks[*at].kind == kind);
+        match self.context.rules.items {
+            _ if shape == Shape::Empty => shape,
+            ItemForm::List if has(Kind::List) => Shape::List,
+            ItemForm::Numbered => Shape::Numbered,
+            ItemForm::Bold => Shape::Bold,
+            ItemForm::Paragraph => Shape::Paragraphs,
+            _ => shape,
+        }
+    }
+
+    /// Whether one text is worth an entry of its own.
+    fn is_story(&self, blocks: &[usize]) -> bool {
+        let is_text =
+            |at: &&usize| matches!(self.outline().blocks[**at].kind, Kind::Paragraph | Kind::Quote | Kind::List);
+        let texts: Vec<usize> = blocks.iter().filter(is_text).copied().collect();
+        let says_much = || {
+            let texts = texts.iter().map(|at| plain(self.outline().of(*at)).chars().count());
+            texts.sum::<usize>() >= PROSE_CHARS
+        };
+        self.context.rules.prose == Prose::Item
+            && (texts.iter().any(|at| has_link(self.outline().of(*at))) || says_much())
+    }
+
+    /// Whether most linked list entries of the file are among some blocks.
+    fn holds_most_links(&self, blocks: &[usize]) -> bool {
+        let outline = self.outline();
+        let linked = |at: usize| match outline.blocks[at].kind {
+            Kind::List => split::linked_entries(outline.of(at)),
+            _ => 0,
+        };
+        let here: usize = blocks.iter().map(|at| linked(*at)).sum();
+        here > 0 && here * 2 > (0..outline.blocks.len()).map(linked).sum()
     }
 
     /// The section of a heading: the one it was before in this file, or a new one.
-    fn open(&mut self, heading: usize, title: &str) -> usize {
-        let rules = self.reader.rules;
-        let offset = self.outline.blocks[heading].span.start;
-        let known = self.known(title);
-        let (slug, title) = match (known, &rules.unknown) {
-            (Some(known), _) => (known.slug.clone(), known.title.clone().unwrap_or_else(|| title.to_owned())),
-            (None, super::Unknown::Rest { slug, title: rest }) => {
+    fn open(&mut self, heading: usize, title: &str, why: SectionWhy) -> usize {
+        let rules = self.context.rules;
+        let offset = self.outline().blocks[heading].span.start;
+        let known = self.context.known(title);
+        let (slug, title, why) = match (known, &rules.unknown) {
+            (Some(known), _) => {
+                let title = known.title.clone().unwrap_or_else(|| title.to_owned());
+                (known.slug.clone(), title, SectionWhy::Configured)
+            }
+            (None, Unknown::Rest { slug, title: rest }) => {
                 let message = format!("`{title}` is none of the configured sections; its items go into `{rest}`");
                 let remedy = "add it to the headings of a section in the configuration, or correct it";
                 self.findings.push(self.reader.source.finding(offset, Code::SectionUnknown, message, remedy));
-                (slug.clone(), rest.clone())
+                (slug.clone(), rest.clone(), SectionWhy::Rest)
             }
-            (None, super::Unknown::Own) => (slug_of(title), title.to_owned()),
+            (None, Unknown::Own) => {
+                if let Some(likely) = self.context.likely_spelling(title) {
+                    let message = format!("`{title}` looks like `{likely}`; as it stands it is a section of its own");
+                    let remedy = "correct it, or add it to the headings of that section in the configuration";
+                    self.findings.push(self.reader.source.finding(offset, Code::SectionMisspelt, message, remedy));
+                }
+                (slug_of(title), title.to_owned(), why)
+            }
         };
         let key = (slug, comparable(&title));
         if let Some(index) = self.opened.get(&key) {
@@ -188,14 +221,8 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         self.slugs.insert(slug.clone());
         self.opened.insert(key, self.sections.len());
         let line = self.reader.source.line(offset);
-        self.sections.push(Section { slug, title, items: Vec::new(), line });
+        self.sections.push(Section { slug, title, items: Vec::new(), line, why });
         self.sections.len() - 1
-    }
-
-    fn known(&self, heading: &str) -> Option<&'r super::SectionRule> {
-        let name = comparable(heading);
-        let mut rules = self.reader.rules.sections.iter();
-        rules.find(|rule| rule.headings.iter().chain(&rule.title).any(|heading| comparable(heading) == name))
     }
 
     fn add(&mut self, index: usize, draft: Draft<'a>) {
@@ -209,7 +236,78 @@ impl<'r, 'a> Gatherer<'r, 'a> {
             return;
         }
         let Some(item) = self.reader.read(draft, &mut self.findings) else { return };
+        if self.context.rules.skip_items.iter().any(|pattern| pattern.matches(&item.title)) {
+            return;
+        }
         self.section_at(index).push(item);
+    }
+
+    /// That an item has no link is worth a word only where nearly all others beside it have one.
+    pub fn keep_exceptions(&mut self) {
+        let mut lines: HashSet<usize> = HashSet::new();
+        for section in &self.sections {
+            let mut beside: BTreeMap<&[String], Vec<&Item>> = BTreeMap::new();
+            section.items.iter().for_each(|item| beside.entry(&item.categories).or_default().push(item));
+            for items in beside.into_values() {
+                let unlinked: Vec<usize> =
+                    items.iter().filter(|item| item.link.is_none()).map(|item| item.line).collect();
+                if items.len() > 4 && unlinked.len() * 10 <= items.len() * 2 {
+                    lines.extend(unlinked);
+                }
+            }
+        }
+        self.findings.retain(|finding| finding.code != Code::ItemWithoutLink || lines.contains(&finding.line));
+    }
+
+    /// Of two items of a section with the same link and nearly the same title the one that says more stays. Items that only
+    /// share one of the two are told.
+    pub fn settle_doubles(&mut self) {
+        let rules = self.context.rules;
+        for section in &mut self.sections {
+            let mut by_link: HashMap<String, usize> = HashMap::new();
+            let mut by_title: HashMap<String, usize> = HashMap::new();
+            let mut doubles: Vec<usize> = Vec::new();
+            for (at, item) in section.items.iter().enumerate() {
+                let title = normalized(&item.title);
+                let same_link = item.link.as_ref().and_then(|link| by_link.get(link)).copied();
+                let same_title = by_title.get(&title).copied();
+                let place = Place { line: item.line, column: 1 };
+                let first = |other: usize| &section.items[other];
+                match (same_link, same_title) {
+                    (Some(other), _) if rules.dedupe != Dedupe::Off && are_alike(&first(other).title, &item.title) => {
+                        doubles.push(if first(other).html.len() < item.html.len() { other } else { at });
+                    }
+                    // Links to a search or to a group's page lead many stories to one place.
+                    (Some(other), _)
+                        if other + 1 == at
+                            && first(other).categories == item.categories
+                            && item
+                                .link
+                                .as_deref()
+                                .is_some_and(|link| !link.contains("search") && !is_profile(link)) =>
+                    {
+                        let message =
+                            format!("`{}` has the same link as line {}", cut(&item.title, 60), first(other).line);
+                        let remedy = "give each its own link, or join them";
+                        self.findings.push(Finding::new(&item.path, place, Code::LinkTwice, message, remedy));
+                    }
+                    (None, Some(other)) if item.link.is_some() && !title.is_empty() => {
+                        let message =
+                            format!("`{}` is the title of line {} as well", cut(&item.title, 60), first(other).line);
+                        let remedy = "if it is the same story, leave one out; else tell them apart in the title";
+                        self.findings.push(Finding::new(&item.path, place, Code::TitleTwice, message, remedy));
+                    }
+                    _ => {}
+                }
+                if let Some(link) = &item.link {
+                    by_link.entry(link.clone()).or_insert(at);
+                }
+                by_title.entry(title).or_insert(at);
+            }
+            doubles.sort_unstable();
+            doubles.dedup();
+            doubles.into_iter().rev().for_each(|at| drop(section.items.remove(at)));
+        }
     }
 
     fn section_at(&mut self, index: usize) -> &mut Vec<Item> {
@@ -222,39 +320,44 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         let next = self.sections.len();
         let index = *self.opened.entry((String::new(), String::new())).or_insert(next);
         if index == next {
-            self.sections.push(Section { slug: String::new(), title: String::new(), items: Vec::new(), line: 1 });
+            let (slug, title, items) = (String::new(), String::new(), Vec::new());
+            self.sections.push(Section { slug, title, items, line: 1, why: SectionWhy::Unnamed });
         }
         index
     }
 
-    fn heading_item(&self, heading: usize, node: &Node, categories: &[String]) -> Draft<'a> {
-        let events = self.outline.of(heading);
+    fn heading_item(&self, heading: usize, node: &Node, categories: &[String], why: ItemWhy) -> Draft<'a> {
         let blocks = self.item_blocks(node.whole_body());
+        let body = blocks.flat_map(|block| self.outline().of(block).iter().cloned()).collect();
         Draft {
-            heading: Some(events[1..events.len().saturating_sub(1).max(1)].to_vec()),
-            body: blocks.flat_map(|block| self.outline.of(block).iter().cloned()).collect(),
-            offset: self.outline.blocks[heading].span.start,
-            id: self.outline.id_of(heading).map(str::to_owned),
+            heading: Some(self.inline_of(heading)),
+            id: self.outline().id_of(heading).map(str::to_owned),
             categories: categories.to_vec(),
+            ..Draft::new(body, self.outline().blocks[heading].span.start, why)
         }
+    }
+
+    fn inline_of(&self, heading: usize) -> Vec<super::outline::Spanned<'a>> {
+        let events = self.outline().of(heading);
+        events[1..events.len().saturating_sub(1).max(1)].to_vec()
     }
 
     /// The blocks of an item: up to a thematic break; at the end of the file without the trailer.
     fn item_blocks(&self, body: Range<usize>) -> impl Iterator<Item = usize> + use<'_, 'r, 'a> {
-        let blocks = &self.outline.blocks;
+        let blocks = &self.outline().blocks;
         let mut end = body.clone().find(|at| blocks[*at].kind == Kind::Break).unwrap_or(body.end);
         if body.end == blocks.len() {
-            while end > body.start + 1 && self.is_trailer(end - 1) {
+            while end > body.start + 1 && (self.is_trailer(end - 1) || self.context.is_noise(end - 1)) {
                 end -= 1;
             }
         }
-        (body.start..end).filter(|at| blocks[*at].kind != Kind::Footnote)
+        (body.start..end).filter(|at| !matches!(blocks[*at].kind, Kind::Footnote | Kind::Comment))
     }
 
     /// Raw HTML that closes a file, or a paragraph that is one link and no label: an advert, a way home.
     fn is_trailer(&self, block: usize) -> bool {
-        match (self.outline.blocks[block].kind, self.outline.of(block)) {
-            (Kind::Html | Kind::Footnote, _) => true,
+        match (self.outline().blocks[block].kind, self.outline().of(block)) {
+            (Kind::Html | Kind::Footnote | Kind::Comment | Kind::Break, _) => true,
             (Kind::Paragraph, events @ [_, (Event::Start(Tag::Link { .. }), _), ..]) => {
                 let end = end_of(events, 1);
                 end + 2 == events.len() && !self.reader.is_label(&events[1..=end])
@@ -262,150 +365,15 @@ impl<'r, 'a> Gatherer<'r, 'a> {
             _ => false,
         }
     }
-
-    fn is_linked(&self, heading: usize) -> bool {
-        let events = self.outline.of(heading);
-        events.iter().any(|(event, _)| match event {
-            Event::Start(Tag::Link { dest_url, .. }) => {
-                matches!(target(dest_url, self.reader.rules.base.as_ref()), Target::Web(_))
-            }
-            _ => false,
-        })
-    }
-
-    fn body_is_list(&self, node: &Node) -> bool {
-        node.children.is_empty() && is_mostly_list(self.outline, node.body.clone())
-    }
-
-    /// The top-level entries of the lists among some blocks, when lists are at least half of their text.
-    fn list_entries(&self, blocks: &[usize]) -> Option<Vec<Draft<'a>>> {
-        if !is_mostly_list(self.outline, blocks.iter().copied()) {
-            return None;
-        }
-        let lists = blocks.iter().filter(|at| self.outline.blocks[**at].kind == Kind::List);
-        Some(lists.flat_map(|at| entries(self.outline.of(*at))).collect())
-    }
 }
 
 /// Items that stand under no section.
 const UNNAMED: usize = usize::MAX;
 
-/// Whether a heading begins with prose: inside a section that is an item, whatever lists and headings follow.
-fn has_prose(outline: &Outline<'_>, node: &Node) -> bool {
-    node.body.clone().any(|at| outline.blocks[at].kind == Kind::Paragraph)
-}
-
-fn is_mostly_list(outline: &Outline<'_>, blocks: impl Iterator<Item = usize>) -> bool {
-    let (mut list, mut all) = (0_usize, 0_usize);
-    for block in blocks.map(|at| &outline.blocks[at]).filter(|block| block.kind != Kind::Footnote) {
-        all += block.span.len();
-        if block.kind == Kind::List {
-            list += block.span.len();
-        }
-    }
-    list > 0 && list * 2 >= all
-}
-
-fn entries<'a>(list: &[Spanned<'a>]) -> Vec<Draft<'a>> {
-    let mut drafts = Vec::new();
-    let mut at = 1;
-    while at + 1 < list.len() {
-        let end = end_of(list, at);
-        if matches!(list[at].0, Event::Start(Tag::Item)) {
-            let body = list[at + 1..end.min(list.len())].to_vec();
-            let offset = list[at].1.start;
-            drafts.push(Draft { heading: None, body: as_blocks(body), offset, id: None, categories: Vec::new() });
-        }
-        at = end + 1;
-    }
-    drafts
-}
-
-/// The inline events that begin a tight list entry, as a paragraph, so that the entry stands alone as HTML.
-fn as_blocks(mut body: Vec<Spanned<'_>>) -> Vec<Spanned<'_>> {
-    let is_block = |event: &Event<'_>| {
-        matches!(
-            event,
-            Event::Start(
-                Tag::Paragraph
-                    | Tag::List(_)
-                    | Tag::BlockQuote(_)
-                    | Tag::CodeBlock(_)
-                    | Tag::HtmlBlock
-                    | Tag::Table(_)
-                    | Tag::Heading { .. }
-            ) | Event::Rule
-        )
-    };
-    let inline = body.iter().position(|(event, _)| is_block(event)).unwrap_or(body.len());
-    if inline > 0 {
-        let at = body[0].1.start;
-        body.insert(inline, (Event::End(pulldown_cmark::TagEnd::Paragraph), at..at));
-        body.insert(0, (Event::Start(Tag::Paragraph), at..at));
-    }
-    body
-}
-
-/// A heading as the title of a section: without numbering, leading signs, and a count at its end.
-pub fn section_title(text: &str) -> String {
-    let line = one_line(text);
-    let bare = line.trim_start_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '「' | '《' | '“' | '"' | '('));
-    let bare = without_numbering(bare).trim_end_matches([':', '：']).trim();
-    let counted = bare.strip_suffix([')', '）']).and_then(|rest| rest.rsplit_once(['(', '（']));
-    let title = match counted {
-        Some((title, count)) if count.chars().all(|c| c.is_ascii_digit()) => title.trim(),
-        _ => bare,
-    };
-    if title.is_empty() { line.clone() } else { title.to_owned() }
-}
-
-/// What two headings of one section have in common: letters, not digits, signs or case.
-pub fn comparable(heading: &str) -> String {
-    let name = normalized(&section_title(heading).replace('+', "plus").replace('#', "sharp"));
-    let letters: String = name.chars().filter(|c| !c.is_numeric()).collect();
-    if letters.is_empty() { name } else { letters }
-}
-
-/// Names of routes that no section can have.
-const RESERVED: [&str; 12] =
-    ["all", "archive", "assets", "digests", "feed", "feeds", "healthz", "metrics", "readyz", "rss", "atom", "status"];
-
-/// The slug of a section that the configuration does not name.
-pub fn slug_of(title: &str) -> String {
-    match slug(title) {
-        empty if empty.is_empty() => format!("section-{}", short_hash(&one_line(title))),
-        taken if RESERVED.contains(&taken.as_str()) => format!("{taken}-section"),
-        free => free,
-    }
-}
-
-fn short_hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(3).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Rules that were checked against each other: what the configuration says of sections.
-pub fn check_rules(rules: &Rules) -> Result<(), String> {
-    let rest = match &rules.unknown {
-        super::Unknown::Rest { slug, .. } => Some(slug),
-        super::Unknown::Own => None,
-    };
-    let known = rules.sections.iter().map(|rule| &rule.slug);
-    let mut seen = HashSet::new();
-    for name in known {
-        check_slug(name)?;
-        if !seen.insert(name) {
-            return Err(format!("two sections have the slug `{name}`"));
-        }
-    }
-    rest.map_or(Ok(()), |name| check_slug(name))
-}
-
-fn check_slug(name: &str) -> Result<(), String> {
-    if name != slug(name) || name.is_empty() {
-        return Err(format!("the slug `{name}` of a section is not lower case ASCII; try `{}`", slug_of(name)));
-    }
-    if RESERVED.contains(&name) {
-        return Err(format!("the slug `{name}` of a section is the name of a route; choose another"));
-    }
-    Ok(())
+/// Whether two titles say the same, perhaps in another spelling.
+fn are_alike(one: &str, other: &str) -> bool {
+    /// Below this two titles tell of different things.
+    const ALIKE: f64 = 0.9;
+    let (one, other) = (normalized(one), normalized(other));
+    one == other || strsim::normalized_damerau_levenshtein(&one, &other) >= ALIKE
 }

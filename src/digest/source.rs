@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Range;
 
-use super::text::is_xml_char;
+use super::text::{is_plainly_safe, is_xml_char};
 use crate::finding::{Code, Finding, Place};
 
 /// A file's text after preparing, with the starts of its lines.
@@ -26,9 +26,13 @@ impl Source {
     /// Prepares the bytes of a file; what had to be repaired is a finding, once per kind.
     pub fn prepare(path: &str, bytes: &[u8]) -> (Source, Vec<Finding>) {
         let mut findings = Vec::new();
-        let decoded = String::from_utf8_lossy(bytes);
-        let text = clean(&decoded);
-        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let decoded = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
+        let (mut text, line_starts) = clean(&decoded);
+        blank_templates(&mut text);
+        if path.ends_with(".mdx") {
+            blank_modules(&mut text);
+        }
+        let (text, line_starts) = encode_spaces(text, line_starts);
         let source = Source { path: path.to_owned(), text, line_starts, last: Cell::new((0, 0, 1)) };
         if let Cow::Owned(_) = decoded {
             let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
@@ -40,7 +44,9 @@ impl Source {
                 "save the file as UTF-8",
             ));
         }
-        if let Some((at, character)) = decoded.char_indices().find(|(_, c)| !is_xml_char(*c)) {
+        if !is_plainly_safe(&decoded)
+            && let Some((at, character)) = decoded.char_indices().find(|(_, c)| !is_xml_char(*c))
+        {
             findings.push(Finding::new(
                 path,
                 place_in(&decoded[..at]),
@@ -84,26 +90,133 @@ impl Source {
 pub fn is_garbled(bytes: &[u8]) -> bool {
     /// One broken character in so many bytes is an accident.
     const BYTES_PER_ACCIDENT: usize = 200;
+    if std::str::from_utf8(bytes).is_ok() {
+        return false;
+    }
     let broken = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
     broken > 3 && broken * BYTES_PER_ACCIDENT > bytes.len()
 }
 
-/// CRLF and lone CR to LF, byte order marks and forbidden characters out.
-fn clean(text: &str) -> String {
+/// CRLF and lone CR to LF, byte order marks and forbidden characters out; and where lines start.
+///
+/// Editors and other tools count lines by LF alone, so a lone CR begins a line for Markdown but not for places, unless the file
+/// has no LF at all.
+fn clean(text: &str) -> (String, Vec<usize>) {
+    if !text.contains('\r') && !text.contains('\u{FEFF}') && is_plainly_safe(text) {
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        return (text.to_owned(), line_starts);
+    }
     let mut result = String::with_capacity(text.len());
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '\r' => {
-                characters.next_if_eq(&'\n');
-                result.push('\n');
+    let counts_cr = !text.contains('\n');
+    let mut line_starts = vec![0];
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| matches!(c, '\r' | '\n' | '\u{FEFF}') || !is_xml_char(c)) {
+        result.push_str(&rest[..at]);
+        let character = rest[at..].chars().next().unwrap_or_default();
+        rest = &rest[at + character.len_utf8()..];
+        let is_pair = character == '\r' && rest.starts_with('\n');
+        if matches!(character, '\r' | '\n') && !is_pair {
+            result.push('\n');
+            if character == '\n' || counts_cr {
+                line_starts.push(result.len());
             }
-            '\u{FEFF}' => {}
-            _ if is_xml_char(character) => result.push(character),
-            _ => {}
         }
     }
-    result
+    result.push_str(rest);
+    (result, line_starts)
+}
+
+/// Blanks what other generators would have replaced: `{% … %}` and `{{< … >}}` over any lines, `{:…}`, and lines that are just
+/// `{{ … }}`. Not in code; every byte keeps its place.
+fn blank_templates(text: &mut String) {
+    if !text.contains("{%") && !text.contains("{{") && !text.contains("{:") {
+        return;
+    }
+    let mut blanks: Vec<Range<usize>> = Vec::new();
+    let mut fence: Option<&str> = None;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        let trimmed = line.trim_start();
+        let mark = ["```", "~~~"].into_iter().find(|mark| trimmed.starts_with(mark));
+        match (fence, mark) {
+            (Some(open), Some(mark)) if open == mark => fence = None,
+            (None, Some(mark)) => fence = Some(mark),
+            _ => {}
+        }
+        if fence.is_some() || mark.is_some() {
+            continue;
+        }
+        for (opens, closes) in [("{%", "%}"), ("{{<", ">}}"), ("{{%", "%}}"), ("{:", "}")] {
+            for (begin, _) in line.match_indices(opens) {
+                let is_code = line[..begin].matches('`').count() % 2 == 1;
+                let within = if opens == "{:" { &text[start..at] } else { &text[start..] };
+                let end = within[begin..].find(closes).map(|end| start + begin + end + closes.len());
+                if let Some(end) = end.filter(|_| !is_code) {
+                    blanks.push(start + begin..end);
+                }
+            }
+        }
+        if trimmed.starts_with("{{") && line.trim_end().ends_with("}}") && !trimmed.starts_with("{{<") {
+            blanks.push(start..start + line.trim_end().len());
+        }
+    }
+    blanks.iter().for_each(|range| blank(text, range));
+}
+
+/// Blanks the `import` and `export` statements of MDX: from such a line to the next blank one after its brackets are closed.
+fn blank_modules(text: &mut String) {
+    let mut blanks: Vec<Range<usize>> = Vec::new();
+    let (mut at, mut depth, mut inside) = (0, 0_i32, false);
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        inside |= line.starts_with("export ") || line.starts_with("import ");
+        if inside {
+            depth += i32::try_from(line.matches(['{', '(', '[']).count()).unwrap_or_default();
+            depth -= i32::try_from(line.matches(['}', ')', ']']).count()).unwrap_or_default();
+            blanks.push(start..at);
+            if depth <= 0 && (line.trim().is_empty() || line.trim_end().ends_with(';') || line.starts_with("import ")) {
+                (inside, depth) = (false, 0);
+            }
+        }
+    }
+    blanks.iter().for_each(|range| blank(text, range));
+}
+
+/// Spaces for everything but line ends.
+fn blank(text: &mut String, range: &Range<usize>) {
+    let spaces: String = text[range.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
+    text.replace_range(range.clone(), &spaces);
+}
+
+/// Percent-encodes the spaces in `](http://a b)`: without that it is no link.
+fn encode_spaces(text: String, line_starts: Vec<usize>) -> (String, Vec<usize>) {
+    let opens = "](http";
+    let mut inserted: Vec<usize> = Vec::new();
+    for (at, _) in text.match_indices(opens) {
+        let destination = &text[at + 2..];
+        let end = destination.find([')', '\n', '"', '<']).unwrap_or(destination.len());
+        if !destination[end..].starts_with(')') {
+            continue;
+        }
+        let inner = destination[..end].trim_end();
+        inserted.extend(inner.char_indices().filter(|(_, c)| matches!(c, ' ' | '\t')).map(|(space, _)| at + 2 + space));
+    }
+    if inserted.is_empty() {
+        return (text, line_starts);
+    }
+    let mut encoded = String::with_capacity(text.len() + inserted.len() * 2);
+    let mut done = 0;
+    for at in &inserted {
+        encoded.push_str(&text[done..*at]);
+        encoded.push_str("%20");
+        done = at + 1;
+    }
+    encoded.push_str(&text[done..]);
+    let moved = |start: usize| start + 2 * inserted.partition_point(|at| *at < start);
+    (encoded, line_starts.into_iter().map(moved).collect())
 }
 
 fn place_in(before: &str) -> Place {

@@ -2,7 +2,7 @@
 //!
 //! No Markdown and no HTML here. Widths are counted in characters.
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Whether XML 1.0 allows the character (section 2.2, production 2, `Char`).
 ///
@@ -20,20 +20,62 @@ pub fn is_cjk(character: char) -> bool {
 
 /// The text without what XML forbids: entities such as `&#8;` and YAML escapes bring it back after the file was cleaned.
 pub fn xml_safe(text: String) -> String {
+    if is_plainly_safe(&text) {
+        return text;
+    }
     if text.chars().all(is_xml_char) { text } else { text.chars().filter(|c| is_xml_char(*c)).collect() }
+}
+
+/// Whether XML allows every character, as a look at the bytes shows: no controls, no U+FFFE and U+FFFF.
+pub fn is_plainly_safe(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    if !bytes.iter().all(|byte| *byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r')) {
+        return false;
+    }
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| *byte == 0xEF) {
+        if matches!(rest.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])) {
+            return false;
+        }
+        rest = &rest[at + 1..];
+    }
+    true
 }
 
 /// The text on one line: runs of white space become one space, none at the ends; no characters without width.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
-    let invisible = |c: &char| matches!(c, '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}') || !is_xml_char(*c);
-    for word in text.split_whitespace().filter(|word| !word.chars().all(|c| invisible(&c))) {
-        if !line.is_empty() {
+    let mut space = false;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain = rest.bytes().take_while(u8::is_ascii_graphic).count();
+        let length = if plain > 0 {
+            plain
+        } else {
+            let character = rest.chars().next().unwrap_or_default();
+            let length = character.len_utf8();
+            if character.is_whitespace() {
+                space = true;
+            }
+            if character.is_whitespace() || is_invisible(character) {
+                rest = &rest[length..];
+                continue;
+            }
+            length
+        };
+        if space && !line.is_empty() {
             line.push(' ');
         }
-        line.extend(word.chars().filter(|c| !invisible(c)));
+        space = false;
+        line.push_str(&rest[..length]);
+        rest = &rest[length..];
     }
     line
+}
+
+/// Characters that take no room, and those that XML forbids.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}') || !is_xml_char(character)
 }
 
 /// What is left of a title or heading for comparing: NFKC, lower case, letters, digits and marks only.
@@ -46,12 +88,31 @@ pub fn one_line(text: &str) -> String {
 /// ```
 pub fn normalized(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
+    if text.chars().all(is_composed) {
+        let kept = text.chars().filter(|c| c.is_alphanumeric());
+        kept.for_each(|character| match character {
+            _ if character.is_ascii() => result.push(character.to_ascii_lowercase()),
+            _ if is_cjk(character) => result.push(character),
+            _ => result.extend(character.to_lowercase()),
+        });
+        return result;
+    }
     for character in text.nfkc().flat_map(char::to_lowercase) {
         if character.is_alphanumeric() || unicode_normalization::char::is_combining_mark(character) {
             result.push(character);
         }
     }
     result
+}
+
+/// Whether NFKC leaves a character as it is whatever stands beside it, or makes another sign of a sign.
+///
+/// ASCII, letters of Latin-1 and Cyrillic, kana, Han, Hangul, and punctuation.
+fn is_composed(character: char) -> bool {
+    matches!(character,
+        '\0'..='\x7F' | 'À'..='ÿ' | 'А'..='я' | '\u{2010}'..='\u{2023}' | '\u{3001}'..='\u{301F}'
+        | '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FE}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}'
+        | '\u{FF01}'..='\u{FF0F}' | '\u{FF1A}'..='\u{FF20}')
 }
 
 /// The longest a slug gets, in bytes: readable in a URL, safe as a folder name.
@@ -177,6 +238,9 @@ pub fn language_tag(text: &str) -> Option<String> {
 ///
 /// Kana means Japanese, Hangul Korean, Han without kana Chinese, Devanagari Hindi. Latin, Cyrillic and Arabic settle nothing.
 pub fn language_of(text: &str) -> Option<&'static str> {
+    /// So many bytes tell the language.
+    const SAMPLE_BYTES: usize = 6 * 1024;
+    let text = text.get(..text.floor_char_boundary(SAMPLE_BYTES)).unwrap_or(text);
     let (mut han, mut kana, mut hangul, mut devanagari, mut letters) = (0_usize, 0_usize, 0_usize, 0_usize, 0_usize);
     for character in text.chars().filter(|c| c.is_alphabetic()) {
         letters += 1;
@@ -202,6 +266,42 @@ pub fn language_of(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_short_ways_give_what_the_long_ones_give() {
+        let samples = [
+            "a b",
+            " a",
+            "a ",
+            "a  b",
+            "a\u{a0}b",
+            "a\u{200b}b",
+            "标题：正文",
+            "é è ＡＢ",
+            "Москва й",
+            "한국어 ガ",
+            "x\u{2028}y",
+            "\u{3000}全角",
+            "soft\u{ad}hyphen",
+            "½ ﬁ",
+            "",
+        ];
+        for text in samples {
+            let words: Vec<String> = text
+                .split_whitespace()
+                .map(|word| {
+                    word.chars().filter(|c| !matches!(c, '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}')).collect()
+                })
+                .collect();
+            assert_eq!(one_line(text), words.join(" "), "{text:?}");
+            let long: String = text.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect();
+            assert_eq!(normalized(text), long, "{text:?}");
+        }
+        for character in (0..0x1_0000).filter_map(char::from_u32).filter(|c| is_composed(*c)) {
+            let kept = |text: String| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+            assert_eq!(kept(character.nfkc().collect()), kept(character.to_string()), "{character:?}");
+        }
+    }
 
     #[test]
     fn slugs_are_ascii_and_readable() {

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use chrono::{DateTime, FixedOffset};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OpenFlags, Row, params};
 
-use super::{Change, Record, Records};
+use super::{Change, Published, Record, Records};
+use crate::digest::learnt::{Memory, Strength};
 
 /// The file in the state folder.
 const FILE: &str = "ledger.sqlite";
@@ -20,7 +21,8 @@ const FILE: &str = "ledger.sqlite";
 const BUSY: Duration = Duration::from_secs(5);
 
 /// The steps from an empty file to the present schema; `user_version` counts those done. A step is never changed.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE digest (
         key TEXT PRIMARY KEY,
         published TEXT NOT NULL,
@@ -37,7 +39,20 @@ const MIGRATIONS: [&str; 1] = ["
         hash BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX item_digest ON item (digest);
-"];
+",
+    "
+    CREATE TABLE section (
+        language TEXT NOT NULL,
+        name TEXT NOT NULL,
+        is_frequent INTEGER NOT NULL,
+        PRIMARY KEY (language, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE first_seen (
+        path TEXT PRIMARY KEY,
+        date TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// An open file.
 #[derive(Debug)]
@@ -47,10 +62,10 @@ pub(super) struct Store {
 
 impl Store {
     /// Opens the file in a folder, makes both if need be, and reads everything.
-    pub(super) fn open(folder: &Path) -> anyhow::Result<(Store, Records)> {
+    pub(super) fn open(folder: &Path) -> anyhow::Result<(Store, Records, Memory)> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let path = folder.join(FILE);
-        let open = || -> anyhow::Result<(Store, Records)> {
+        let open = || -> anyhow::Result<(Store, Records, Memory)> {
             let mut connection = Connection::open(&path)?;
             connection.busy_timeout(BUSY)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -58,9 +73,38 @@ impl Store {
             migrate(&mut connection)?;
             let digests = read(&connection, "SELECT key, published, updated, hash FROM digest")?;
             let items = read(&connection, "SELECT id, published, updated, hash FROM item")?;
-            Ok((Store { connection }, Records { digests, items }))
+            let memory = read_memory(&connection)?;
+            Ok((Store { connection }, Records { digests, items }, memory))
         };
         open().with_context(|| format!("cannot use the ledger {}", path.display()))
+    }
+
+    /// Opens the file in a folder as it is, and reads everything.
+    pub(super) fn open_to_read(folder: &Path) -> anyhow::Result<(Store, Records, Memory)> {
+        let path = folder.join(FILE);
+        let open = || -> anyhow::Result<(Store, Records, Memory)> {
+            let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            connection.busy_timeout(BUSY)?;
+            let done: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            ensure!(
+                done as usize == MIGRATIONS.len(),
+                "it was written by another version; start feedmill with it once"
+            );
+            let digests = read(&connection, "SELECT key, published, updated, hash FROM digest")?;
+            let items = read(&connection, "SELECT id, published, updated, hash FROM item")?;
+            let memory = read_memory(&connection)?;
+            Ok((Store { connection }, Records { digests, items }, memory))
+        };
+        open().with_context(|| format!("cannot read the ledger {}", path.display()))
+    }
+
+    /// The items of a digest.
+    pub(super) fn published(&self, digest: &str) -> anyhow::Result<Vec<Published>> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT id, title, link FROM item WHERE digest = ? ORDER BY id")?;
+        let rows = statement
+            .query_map([digest], |row| Ok(Published { id: row.get(0)?, title: row.get(1)?, link: row.get(2)? }))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Writes changes, all or none.
@@ -87,6 +131,12 @@ impl Store {
                         record.updated.to_rfc3339(),
                         record.hash
                     ])?,
+                Change::Section { language, name, strength } => transaction
+                    .prepare_cached("INSERT OR REPLACE INTO section (language, name, is_frequent) VALUES (?, ?, ?)")?
+                    .execute(params![language, name, *strength == Strength::Frequent])?,
+                Change::FirstSeen { path, date } => transaction
+                    .prepare_cached("INSERT OR REPLACE INTO first_seen (path, date) VALUES (?, ?)")?
+                    .execute(params![path, date.to_string()])?,
             };
         }
         Ok(transaction.commit()?)
@@ -104,6 +154,23 @@ fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+fn read_memory(connection: &Connection) -> anyhow::Result<Memory> {
+    let mut memory = Memory::default();
+    let mut sections = connection.prepare("SELECT language, name, is_frequent FROM section")?;
+    let mut rows = sections.query([])?;
+    while let Some(row) = rows.next()? {
+        let strength = if row.get(2)? { Strength::Frequent } else { Strength::Recurs };
+        memory.sections.insert((row.get(0)?, row.get(1)?), strength);
+    }
+    let mut first_seen = connection.prepare("SELECT path, date FROM first_seen")?;
+    let mut rows = first_seen.query([])?;
+    while let Some(row) = rows.next()? {
+        let date: String = row.get(1)?;
+        memory.first_seen.insert(row.get(0)?, date.parse().context("a date of first_seen is none")?);
+    }
+    Ok(memory)
 }
 
 fn read(connection: &Connection, query: &str) -> anyhow::Result<HashMap<String, Record>> {
@@ -136,20 +203,35 @@ mod tests {
     #[test]
     fn what_was_written_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut store, records) = Store::open(folder.path()).unwrap();
+        let (mut store, records, _) = Store::open(folder.path()).unwrap();
         assert!(records.items.is_empty());
         store.write(&[change("a"), change("b"), change("a")]).unwrap();
         drop(store);
-        let (_, records) = Store::open(folder.path()).unwrap();
+        let (_, records, _) = Store::open(folder.path()).unwrap();
         assert_eq!(records.items.len(), 2);
         assert_eq!(records.items["a"].published.to_rfc3339(), "2025-05-22T08:00:00+08:00");
         assert_eq!(records.items["a"].hash, [7; 8]);
     }
 
     #[test]
+    fn what_was_learnt_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut store, _, memory) = Store::open(folder.path()).unwrap();
+        assert_eq!(memory, Memory::default());
+        let date = chrono::NaiveDate::from_ymd_opt(2025, 5, 22).unwrap();
+        let section = |strength| Change::Section { language: "en".into(), name: "news".into(), strength };
+        let first_seen = Change::FirstSeen { path: "issue-1.md".into(), date };
+        store.write(&[section(Strength::Recurs), section(Strength::Frequent), first_seen]).unwrap();
+        drop(store);
+        let (_, _, memory) = Store::open(folder.path()).unwrap();
+        assert_eq!(memory.sections[&("en".to_owned(), "news".to_owned())], Strength::Frequent);
+        assert_eq!(memory.first_seen["issue-1.md"], date);
+    }
+
+    #[test]
     fn a_file_of_a_newer_version_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let (store, _) = Store::open(folder.path()).unwrap();
+        let (store, _, _) = Store::open(folder.path()).unwrap();
         store.connection.pragma_update(None, "user_version", 99).unwrap();
         drop(store);
         let error = format!("{:#}", Store::open(folder.path()).unwrap_err());

@@ -176,7 +176,10 @@ fn has_extension(path: &Path, options: &Options) -> bool {
 fn is_passed_over(entry: &DirEntry, root: &Path, options: &Options) -> bool {
     is_temporary(entry.path()) || {
         let path = relative(entry.path(), root);
-        options.ignore.iter().any(|pattern| pattern.matches(&path))
+        let left_out = !entry.file_type().is_dir()
+            && !options.include.is_empty()
+            && !options.include.iter().any(|pattern| pattern.matches(&path));
+        left_out || options.ignore.iter().any(|pattern| pattern.matches(&path))
     }
 }
 

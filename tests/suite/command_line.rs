@@ -196,3 +196,138 @@ fn a_port_that_is_taken_is_told() {
     assert_eq!(run.status.code(), Some(2));
     assert!(text(&run.stderr).contains(&format!("cannot listen on {address}")), "{}", text(&run.stderr));
 }
+
+/// A digest with one thing wrong after wide characters.
+fn with_a_relative_link() -> Folder {
+    Folder::with([(
+        "2025-05-22.md",
+        "---\ndate: 2025-05-22\n---\n\n## 新闻\n\n- 见📚[链接](/a.md)，另见[别处](https://example.org/)\n- [b](https://example.org/b)\n",
+    )])
+}
+
+#[test]
+fn check_shows_the_line_with_carets_below_what_is_meant() {
+    let folder = with_a_relative_link();
+    let run = feedmill(&["check", folder.file("2025-05-22.md").to_str().unwrap()]);
+    let said = text(&run.stdout).replace(&format!("{}/", folder.path().display()), "");
+    expect_test::expect![[r#"
+        warning[link-relative]: the link `/a.md` works on your own site only
+         --> 2025-05-22.md:7:5
+          |
+        7 | - 见📚[链接](/a.md)，另见[别处](https://example.org/)
+          |       ^^^^^^^^^^^^^
+          |
+          = help: write the whole address, or set links.base in the configuration
+
+    "#]]
+    .assert_eq(&said);
+    assert_eq!(run.status.code(), Some(0));
+    let run = feedmill(&["check", "--fail-on", "warning", folder.file("2025-05-22.md").to_str().unwrap()]);
+    assert_eq!(run.status.code(), Some(1));
+}
+
+#[test]
+fn check_as_sarif_names_rule_place_and_fingerprint() {
+    let folder = with_a_relative_link();
+    let run = feedmill(&["check", "--format", "sarif", folder.path().to_str().unwrap()]);
+    let log: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    let run = &log["runs"][0];
+    let result = &run["results"][0];
+    assert_eq!((&log["version"], &run["columnKind"]), (&"2.1.0".into(), &"unicodeCodePoints".into()));
+    assert_eq!(run["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().unwrap() as usize]["id"], result["ruleId"]);
+    assert_eq!((&result["ruleId"], &result["level"]), (&"link-relative".into(), &"warning".into()));
+    let region = &result["locations"][0]["physicalLocation"]["region"];
+    assert_eq!(region, &serde_json::json!({ "startLine": 7, "startColumn": 5, "endColumn": 16 }));
+    assert!(result["partialFingerprints"]["feedmill/v1"].as_str().unwrap().len() == 16);
+}
+
+#[test]
+fn check_explains_every_code_and_names_them_when_it_is_none() {
+    let run = feedmill(&["check", "--explain", "link-relative"]);
+    assert!(text(&run.stdout).starts_with("link-relative (warning)\n\n"), "{}", text(&run.stdout));
+    let run = feedmill(&["check", "--explain", "link-relativ"]);
+    assert_eq!(run.status.code(), Some(2));
+    assert!(
+        text(&run.stderr).contains("there is no code `link-relativ`") && text(&run.stderr).contains("link-relative")
+    );
+}
+
+#[test]
+fn check_tells_which_published_items_would_come_again_as_new() {
+    let folder = Folder::with([(
+        "2025-05-22.md",
+        "## News\n\n- [One](https://example.org/1)\n- [Two](https://example.org/2)\n",
+    )]);
+    let state = tempfile::tempdir().unwrap();
+    let (content, state) = (folder.path().to_str().unwrap(), state.path().to_str().unwrap());
+    let output = tempfile::tempdir().unwrap();
+    let site = output.path().join("site");
+    assert!(feedmill(&["build", content, "--state", state, "-o", site.to_str().unwrap()]).status.success());
+    folder.write("2025-05-22.md", "## News\n\n- [One](https://example.org/one)\n- [Two](https://example.org/2)\n");
+    let run = feedmill(&["check", "--format", "short", content, "--state", state]);
+    assert!(text(&run.stdout).contains("2025-05-22.md:3:1: warning: `One` was published with https://example.org/1;"));
+    assert_eq!(text(&run.stdout).matches("id-changes").count(), 1);
+    let run = feedmill(&["check", content, "--state", site.to_str().unwrap()]);
+    assert!(text(&run.stderr).contains("cannot read the ledger"), "{}", text(&run.stderr));
+    assert!(!site.join("ledger.sqlite").exists(), "nothing is written by a check");
+}
+
+#[test]
+fn check_tells_when_the_newest_digest_does_not_fit_into_a_feed() {
+    let folder = sample();
+    folder.write("feedmill.yaml", "feeds: {max_bytes: 100}\n");
+    let config = folder.file("feedmill.yaml");
+    let run = feedmill(&[
+        "check",
+        "--format",
+        "short",
+        "--config",
+        config.to_str().unwrap(),
+        folder.path().to_str().unwrap(),
+    ]);
+    assert!(
+        text(&run.stdout).contains("of its 2 items do not fit into the feed / of 100 bytes"),
+        "{}",
+        text(&run.stdout)
+    );
+}
+
+#[test]
+fn init_writes_a_configuration_that_serves_the_same_and_replaces_none() {
+    let folder = Folder::new();
+    for day in ["2025-05-20", "2025-05-21", "2025-05-22"] {
+        folder.write(
+            &format!("content/{day}.md"),
+            digest(day, &[("News: today", &["one", "two"]), ("论文", &["three"])]),
+        );
+    }
+    folder.write("content/notes.md", "# Notes\n");
+    let output = folder.file("feedmill.yaml");
+    let (content, output) = (folder.file("content"), output.to_str().unwrap());
+    let run = feedmill(&["init", content.to_str().unwrap(), "--output", output]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let written = std::fs::read_to_string(output).unwrap();
+    for line in
+        ["  folder: content", "    - slug: news-today", "      title: 'News: today'   # heads 3 of 3 digests, 6 items"]
+    {
+        assert!(written.contains(line), "{line} in\n{written}");
+    }
+    let show = |arguments: &[&str]| {
+        text(&feedmill(arguments).stdout).replace("the configuration names it", "its heading recurs")
+    };
+    let path = content.to_str().unwrap();
+    assert_eq!(show(&["show", path, "--config", output]), show(&["show", path]));
+    let run = feedmill(&["init", path, "--output", output]);
+    assert_eq!(run.status.code(), Some(2));
+    assert!(text(&run.stderr).contains("name another file with --output"));
+}
+
+#[test]
+fn show_names_the_rule_behind_each_guess() {
+    let folder = sample();
+    let shown = text(&feedmill(&["show", folder.path().to_str().unwrap()]).stdout);
+    assert!(
+        shown.contains("section: it holds deeper headings") && shown.contains("item: heading; link: has a label"),
+        "{shown}"
+    );
+}

@@ -95,7 +95,7 @@ fn titles_edits_file_names_order_and_base_url_change_no_id() {
 
 #[test]
 fn two_items_with_one_link_have_two_ids() {
-    let text = "# T\n\n## S\n\n### a\n\nx [Link](https://example.org/s?utm_source=a)\n\n### b\n\nx [Link](https://example.org/s)\n\n### b\n\nx [Link](https://example.org/s)\n";
+    let text = "# T\n\n## S\n\n### a\n\nx [Link](https://example.org/s?utm_source=a)\n\n### b\n\nx [Link](https://example.org/s)\n\n### c\n\nx [Link](https://example.org/s)\n";
     let mut ids = fields(&Folder::with([("2025-05-22.md", text)]).site(), "/", "id");
     ids.dedup();
     assert_eq!(ids.len(), 3, "{ids:?}");

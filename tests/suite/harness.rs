@@ -72,8 +72,8 @@ impl Folder {
     pub fn site_with(&self, yaml: &str, now: &str) -> Site {
         let options = options(yaml, self.path());
         let mut library = Library::new(self.path(), options.library, options.site.rules.clone());
-        library.refresh(&HashSet::new()).unwrap();
         let now = moment(now);
+        library.refresh(&HashSet::new(), options.site.ids.today(now)).unwrap();
         let settlement = Ledger::default().settle(library.digests(), now, &options.site.ids);
         Site::build(&settlement.digests, &options.site, None, now)
     }

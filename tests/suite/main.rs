@@ -11,5 +11,6 @@ mod floors;
 mod harness;
 mod http;
 mod properties;
+mod shapes;
 mod sites;
 mod watching;

@@ -84,7 +84,8 @@ proptest! {
         let (outcome, findings) = digest::parse("2025-05-22.md", text.as_bytes(), &Rules::default());
         let lines = text.replace("\r\n", "\n").replace('\r', "\n").matches('\n').count() + 1;
         prop_assert!(findings.iter().all(|finding| (1..=lines).contains(&finding.line) && finding.column >= 1));
-        if let Outcome::Digest(digest) = outcome {
+        let digests = if let Outcome::Digests(digests) = outcome { digests } else { Vec::new() };
+        for digest in digests {
             let slugs: HashSet<&str> = digest.sections.iter().map(|section| section.slug.as_str()).collect();
             prop_assert_eq!(slugs.len(), digest.sections.len(), "a slug twice");
             for (_, item) in digest.items() {

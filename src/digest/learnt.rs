@@ -1,0 +1,295 @@
+//! What recurs over a folder: headings that are sections, texts that are noise, files that are one item each.
+//!
+//! *Recurring text is a section, unique text an item* is the strongest sign in any language, and no single file shows it.
+//! A [`Lesson`] is what one file contributes, a [`Tally`] counts them, [`Learnt`] is what follows. A file's lesson depends on
+//! nothing learnt, so that learning ends after one round.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::Range;
+
+use chrono::NaiveDate;
+
+use super::outline::{Kind, Node, Outline};
+use super::{date, name, split};
+
+/// A heading is a section when it heads so many digests ...
+const RECURS_IN: usize = 3;
+/// ... and at least one in so many, if most headings beside it recur as well.
+const RECURS_ONE_IN: usize = 50;
+/// A heading of one in so many digests is a section whatever stands beside it.
+const FREQUENT_ONE_IN: usize = 4;
+/// A text that so many digests have word for word tells no news.
+const NOISE_IN: usize = 3;
+/// From so many digests on, a heading that was seen once does not recur.
+const KNOWN_FROM: usize = 8;
+/// Files are one item each when the days that have files have so many on average, in halves.
+const STORIES_A_DAY_HALVES: usize = 5;
+
+/// What one file teaches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lesson {
+    /// The language that its path says; headings are counted for each alone.
+    pub group: String,
+    /// The day and language that it belongs to.
+    pub day: Option<String>,
+    /// Its headings, as they compare, each once.
+    names: BTreeSet<String>,
+    /// The texts that could be noise: what stands first below a heading, and what closes the file.
+    texts: HashSet<u64>,
+    /// How its paragraphs begin.
+    openings: HashSet<u64>,
+}
+
+impl Lesson {
+    /// The lesson of a file.
+    pub(super) fn of(outline: &Outline<'_>, group: String, day: Option<String>) -> Lesson {
+        let root = outline.tree();
+        let mut lesson = Lesson { group, day, ..Lesson::default() };
+        let title = sole_title(&root);
+        lesson.take(outline, &root, title);
+        let visible = (0..outline.blocks.len()).rev().filter(|at| is_text(outline.blocks[*at].kind));
+        lesson.texts.extend(visible.take(CLOSING_BLOCKS).map(|at| hash_of(outline, at)));
+        lesson.take_entries(outline, &root.body);
+        lesson
+    }
+
+    /// The entries of all lists of a text but the longest.
+    fn take_entries(&mut self, outline: &Outline<'_>, blocks: &Range<usize>) {
+        let blocks: Vec<usize> = blocks.clone().collect();
+        for list in split::secondary(outline, &blocks) {
+            self.texts.extend(split::entry_texts(outline.of(list)).iter().map(|text| hash_of_entry(text)));
+        }
+    }
+
+    fn take(&mut self, outline: &Outline<'_>, node: &Node, title: Option<usize>) {
+        if let Some(heading) = node.heading {
+            let text = outline.text_of(heading);
+            if Some(heading) != title && date::in_text(&text).is_none() {
+                let name = name::comparable(&text);
+                if !name.is_empty() {
+                    self.names.insert(name);
+                }
+            }
+            let first = node.body.clone().filter(|at| is_text(outline.blocks[*at].kind));
+            self.texts.extend(first.take(OPENING_BLOCKS).map(|at| hash_of(outline, at)));
+            self.take_entries(outline, &node.body);
+            let paragraphs = node.body.clone().filter(|at| outline.blocks[*at].kind == Kind::Paragraph);
+            let name = name::comparable(&text);
+            self.openings.extend(paragraphs.filter_map(|at| opening(outline, at, &self.group, &name)));
+        }
+        node.children.iter().for_each(|child| self.take(outline, child, title));
+    }
+}
+
+/// How many blocks below a heading may be a standing introduction.
+const OPENING_BLOCKS: usize = 2;
+/// How many blocks at the end of a file may be a standing farewell.
+const CLOSING_BLOCKS: usize = 3;
+
+fn is_text(kind: Kind) -> bool {
+    !matches!(kind, Kind::Heading(_) | Kind::Break | Kind::Comment | Kind::Footnote)
+}
+
+/// The only level-one heading of a file, if it comes before all others.
+fn sole_title(root: &Node) -> Option<usize> {
+    let h1s = root.children.iter().filter(|node| node.level == 1).count();
+    root.children.first().filter(|node| node.level == 1 && h1s == 1).and_then(|node| node.heading)
+}
+
+/// The words that show how a paragraph begins.
+const OPENING_WORDS: usize = 2;
+
+/// A number for the words that a paragraph below a heading begins with; of texts without spaces there is none.
+pub(super) fn opening(outline: &Outline<'_>, paragraph: usize, group: &str, heading: &str) -> Option<u64> {
+    let source = outline.source_of(paragraph);
+    let mut words = source.split_whitespace();
+    let first: Vec<&str> = words.by_ref().take(OPENING_WORDS).collect();
+    if first.len() < OPENING_WORDS || words.next().is_none() || first.iter().any(|word| word.contains("](")) {
+        return None;
+    }
+    let mut hasher = DefaultHasher::new();
+    (group, heading, first).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// A number for a list entry; its digits do not count.
+pub(super) fn hash_of_entry(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name::comparable(text).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A number for a text; equal texts have equal numbers.
+pub(super) fn hash_of(outline: &Outline<'_>, block: usize) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    outline.source_of(block).trim().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// How surely a heading is a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strength {
+    /// It recurs; with others that do it is a section.
+    Recurs,
+    /// It heads so many digests that it is a section.
+    Frequent,
+}
+
+/// What was learnt over a folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Learnt {
+    names: HashMap<String, HashMap<String, Strength>>,
+    noise: HashSet<u64>,
+    openings: HashSet<u64>,
+    /// The groups that enough was learnt of to tell what does not recur.
+    known: HashSet<String>,
+    one_story_a_file: bool,
+}
+
+impl Learnt {
+    /// How surely a heading is a section of the digests of a group.
+    pub(super) fn strength(&self, group: &str, name: &str) -> Option<Strength> {
+        self.names.get(group)?.get(name).copied()
+    }
+
+    /// The headings that head so many digests of a group that they are sections anywhere.
+    pub(super) fn frequent(&self, group: &str) -> impl Iterator<Item = &str> {
+        let names = self.names.get(group).into_iter().flatten();
+        names.filter(|(_, strength)| **strength == Strength::Frequent).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether so many digests have a text that it is no news.
+    pub(super) fn is_noise(&self, hash: u64) -> bool {
+        self.noise.contains(&hash)
+    }
+
+    /// Whether paragraphs of so many digests begin in this way that it is a form.
+    pub(super) fn is_form(&self, opening: u64) -> bool {
+        self.openings.contains(&opening)
+    }
+
+    /// Whether what does not recur is known not to.
+    pub(super) fn knows(&self, group: &str) -> bool {
+        self.known.contains(group)
+    }
+
+    /// Whether many files share each day, so that a file is an item.
+    pub(super) fn one_story_a_file(&self) -> bool {
+        self.one_story_a_file
+    }
+
+    /// Whether a file with this lesson may be understood in another way than by `before`.
+    pub fn differs_for(&self, before: &Learnt, lesson: &Lesson) -> bool {
+        let (now, then) = (self.names.get(&lesson.group), before.names.get(&lesson.group));
+        let strength = |names: Option<&HashMap<String, Strength>>, name: &str| names?.get(name).copied();
+        self.one_story_a_file != before.one_story_a_file
+            || lesson.names.iter().any(|name| strength(now, name) != strength(then, name))
+            || lesson.texts.iter().any(|text| self.is_noise(*text) != before.is_noise(*text))
+            || lesson.openings.iter().any(|opening| self.is_form(*opening) != before.is_form(*opening))
+            || self.knows(&lesson.group) != before.knows(&lesson.group)
+    }
+
+    /// The headings that are sections, by group: what has to be kept, so that nothing flips when files leave.
+    pub fn sections(&self) -> impl Iterator<Item = (&str, &str, Strength)> {
+        self.names.iter().flat_map(|(group, names)| {
+            names.iter().map(move |(name, strength)| (group.as_str(), name.as_str(), *strength))
+        })
+    }
+}
+
+/// What has to outlast a restart, so that no digest is understood in another way when files leave.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// By path the day a file without a date was first seen.
+    pub first_seen: BTreeMap<String, NaiveDate>,
+    /// By group and heading how surely it is a section.
+    pub sections: BTreeMap<(String, String), Strength>,
+}
+
+/// Counts lessons.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    digests: HashMap<String, usize>,
+    names: HashMap<String, HashMap<String, usize>>,
+    texts: HashMap<u64, usize>,
+    openings: HashMap<u64, usize>,
+    days: HashMap<String, usize>,
+    /// What was learnt before this folder was counted, and stays.
+    kept: HashMap<String, HashMap<String, Strength>>,
+}
+
+impl Tally {
+    /// Keeps what an earlier run learnt.
+    pub fn keep(&mut self, memory: &Memory) {
+        for ((group, name), strength) in &memory.sections {
+            self.kept.entry(group.clone()).or_default().insert(name.clone(), *strength);
+        }
+    }
+
+    /// Counts a lesson.
+    pub fn add(&mut self, lesson: &Lesson) {
+        *self.digests.entry(lesson.group.clone()).or_default() += 1;
+        let names = self.names.entry(lesson.group.clone()).or_default();
+        lesson.names.iter().for_each(|name| *names.entry(name.clone()).or_default() += 1);
+        lesson.texts.iter().for_each(|text| *self.texts.entry(*text).or_default() += 1);
+        lesson.openings.iter().for_each(|opening| *self.openings.entry(*opening).or_default() += 1);
+        if let Some(day) = &lesson.day {
+            *self.days.entry(day.clone()).or_default() += 1;
+        }
+    }
+
+    /// Forgets a lesson that was counted before.
+    pub fn remove(&mut self, lesson: &Lesson) {
+        subtract(&mut self.digests, &lesson.group);
+        if let Some(names) = self.names.get_mut(&lesson.group) {
+            lesson.names.iter().for_each(|name| subtract(names, name));
+        }
+        lesson.texts.iter().for_each(|text| subtract(&mut self.texts, text));
+        lesson.openings.iter().for_each(|opening| subtract(&mut self.openings, opening));
+        if let Some(day) = &lesson.day {
+            subtract(&mut self.days, day);
+        }
+    }
+
+    /// In how many digests of a group a heading stands, and how many there are.
+    pub fn heads(&self, group: &str, name: &str) -> (usize, usize) {
+        let count = self.names.get(group).and_then(|names| names.get(name)).copied().unwrap_or_default();
+        (count, self.digests.get(group).copied().unwrap_or_default())
+    }
+
+    /// What follows from the counts, and what was learnt before.
+    pub fn learnt(&self) -> Learnt {
+        let mut learnt = Learnt { names: self.kept.clone(), ..Learnt::default() };
+        for (group, names) in &self.names {
+            let digests = self.digests.get(group).copied().unwrap_or_default();
+            let known = learnt.names.entry(group.clone()).or_default();
+            for (name, count) in names {
+                let strength = match *count {
+                    count if count < RECURS_IN || count * RECURS_ONE_IN < digests => continue,
+                    count if count * FREQUENT_ONE_IN >= digests => Strength::Frequent,
+                    _ => Strength::Recurs,
+                };
+                known.entry(name.clone()).and_modify(|kept| *kept = strength.max(*kept)).or_insert(strength);
+            }
+        }
+        learnt.noise = self.texts.iter().filter(|(_, count)| **count >= NOISE_IN).map(|(text, _)| *text).collect();
+        let fewest = self.digests.values().copied().min().unwrap_or_default().max(RECURS_IN * FREQUENT_ONE_IN);
+        let forms = self.openings.iter().filter(|(_, count)| **count * FREQUENT_ONE_IN >= fewest);
+        learnt.openings = forms.map(|(opening, _)| *opening).collect();
+        let known = self.digests.iter().filter(|(_, count)| **count >= KNOWN_FROM);
+        learnt.known = known.map(|(group, _)| group.clone()).collect();
+        let files: usize = self.days.values().sum();
+        learnt.one_story_a_file = files >= RECURS_IN && files * 2 >= self.days.len() * STORIES_A_DAY_HALVES;
+        learnt
+    }
+}
+
+fn subtract<K: std::hash::Hash + Eq + Clone>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What is wrong in a text whatever its sections and items are: headings and emphasis that will not be what was meant.
+
+use pulldown_cmark::{Event, Tag, TagEnd};
+
+use super::outline::{Kind, Outline};
+use super::source::Source;
+use super::text::{cut, one_line};
+use crate::finding::{Code, Finding};
+
+/// Everything that is wrong in a text.
+pub fn of_text(outline: &Outline<'_>, source: &Source) -> Vec<Finding> {
+    let mut findings = unspaced_headings(outline, source);
+    findings.extend(broken_emphasis(outline, source));
+    findings
+}
+
+/// `##News` is a paragraph in CommonMark, and its section or item is lost.
+fn unspaced_headings(outline: &Outline<'_>, source: &Source) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for block in outline.blocks.iter().filter(|block| block.kind == Kind::Paragraph) {
+        let line = source.text[block.span.clone()].lines().next().unwrap_or_default();
+        let marks = line.bytes().take_while(|byte| *byte == b'#').count();
+        if (1..=6).contains(&marks) && line[marks..].starts_with(|c: char| c.is_alphanumeric()) {
+            let message = format!("`{}` is no heading", cut(line, 40));
+            let remedy = format!("put a space after the {}", &line[..marks]);
+            findings.push(source.finding(block.span.start, Code::HeadingUnspaced, message, remedy));
+        }
+    }
+    findings
+}
+
+/// So many findings of one kind about links are told one by one.
+const MOST_ALIKE: usize = 3;
+
+/// A file whose links all miss the same include or base says so once.
+pub fn join_alike(findings: &mut Vec<Finding>) {
+    for (code, what, remedy) in [
+        (Code::LinkUndefined, "link references are defined nowhere in this file", "add their definitions to the file"),
+        (
+            Code::LinkRelative,
+            "links are relative and work on your own site only",
+            "write whole addresses, or set links.base, such as https://www.example.org/",
+        ),
+    ] {
+        let count = findings.iter().filter(|finding| finding.code == code).count();
+        if count > MOST_ALIKE
+            && let Some(first) = findings.iter().position(|finding| finding.code == code)
+        {
+            let mut joined = findings[first].clone();
+            let example = joined.message.split('`').nth(1).unwrap_or_default();
+            joined.message = format!("{count} {what}, the first is `{example}`");
+            remedy.clone_into(&mut joined.remedy);
+            findings.retain(|finding| finding.code != code);
+            findings.push(joined);
+        }
+    }
+}
+
+/// Asterisks that stand in a text as they are: ` ** bold**`, or one half of a pair.
+fn broken_emphasis(outline: &Outline<'_>, source: &Source) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut in_code = false;
+    for (event, span) in &outline.events {
+        match event {
+            Event::Start(Tag::CodeBlock(_)) => in_code = true,
+            Event::End(TagEnd::CodeBlock) => in_code = false,
+            Event::Text(text) if !in_code => {
+                let Some(at) = unpaired(text) else { continue };
+                // An escape is longer than what it stands for, and meant.
+                if span.len() != text.len() {
+                    continue;
+                }
+                let around = cut(&one_line(&text[at..]), 30);
+                let message = format!("the asterisks of `{around}` are shown as they are");
+                let remedy = "write **text** without a space inside the asterisks, or \\*\\* if they are meant";
+                findings.push(source.finding(span.start + at, Code::EmphasisBroken, message, remedy));
+            }
+            _ => {}
+        }
+    }
+    findings
+}
+
+/// Two asterisks that stand next to a word on one side: `2 ** 3` is meant.
+fn unpaired(text: &str) -> Option<usize> {
+    text.match_indices("**").map(|(at, _)| at).find(|at| {
+        let before = text[..*at].chars().next_back();
+        let after = text[at + 2..].chars().next();
+        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let opens_badly =
+            after == Some(' ') && before.is_none_or(char::is_whitespace) && is_word(text[at + 3..].chars().next());
+        let has_pair = text.matches("**").count() > 1;
+        before != Some('*') && after != Some('*') && (is_word(before) || is_word(after) || (opens_badly && has_pair))
+    })
+}

@@ -1,0 +1,564 @@
+//! What each kind of finding means, for `feedmill check --explain`: what readers see, why, and how to mend it.
+//!
+//! The first line of each text is a sentence of its own: it also stands alone, as a short description.
+
+use super::Code;
+
+/// The explanation of a code: a few lines of plain text with an example.
+pub fn explanation(code: Code) -> &'static str {
+    let text = match code {
+        Code::Unreadable => {
+            r#"
+A file or folder is there, but cannot be read.
+Mostly a permission is missing; sometimes it is a symbolic link to something that is
+gone.
+
+Subscribers get nothing new from it. A running server keeps what it read last; what it
+could never read is not published.
+
+Let the user that feedmill runs as read the file and enter the folders above it:
+
+    -rw-r--r--  content/2026-03-02.md
+    drwxr-xr-x  content
+
+Correct a link that leads nowhere, or remove it.
+"#
+        }
+        Code::FileTooLarge => {
+            r#"
+The file has more bytes than content.max_file_bytes allows, so it is not read.
+That is 4 MiB if nothing is set. Often a picture was pasted into the text as a long
+data: address, which feed readers would not get anyway.
+
+Subscribers get nothing of it. A running server keeps the last version that was smaller.
+
+Link to the picture instead, split the file, or raise the limit:
+
+    content:
+      max_file_bytes: 8388608
+"#
+        }
+        Code::FileEmpty => {
+            r#"
+The file holds nothing but white space.
+Perhaps it was saved before it was written, or only half copied.
+
+Subscribers get nothing of it. A running server keeps the last version with a text.
+
+Write the digest, or delete the file to withdraw it. A file that is not ready yet can
+begin with
+
+    ---
+    draft: true
+    ---
+"#
+        }
+        Code::NotAFile => {
+            r#"
+The name is that of a digest, but behind it is a folder, a pipe or a device.
+A folder whose name ends in .md is the usual case.
+
+Subscribers get nothing from the thing itself. The files in such a folder are read as
+those of any other folder.
+
+Rename it, or put a file in its place. Instead of
+
+    content/2026-03-02.md/evening.md
+
+write
+
+    content/2026-03-02-evening.md
+"#
+        }
+        Code::LinkLoop => {
+            r#"
+A symbolic link leads back to a folder above it.
+Following it would never end:
+
+    content/archive/all -> content
+
+The link is not followed. Everything else is read, and subscribers lose nothing, unless
+the link was meant to lead to another folder.
+
+Remove the link, or have it lead where it should.
+"#
+        }
+        Code::SameFile => {
+            r#"
+One file has two names here, by a symbolic or a hard link.
+It is read once: under the name that is no symbolic link, else under the first name in
+alphabetical order.
+
+Subscribers get its items once. If the other name has another date or language, there
+is no digest of that date or language:
+
+    content/2026-03-02.en.md
+    content/2026-03-02.fr.md -> 2026-03-02.en.md
+
+If that is as it should be, there is nothing to do. If not, remove the link, or put a
+file of its own in its place.
+"#
+        }
+        Code::NotUtf8 => {
+            r#"
+A byte of the file is not UTF-8.
+Mostly some words came from a file in another encoding. The finding names the first
+place; there may be more.
+
+Subscribers see the sign � there:
+
+    The caf� by the river opens again.
+
+Type the character anew and save the file as UTF-8:
+
+    The café by the river opens again.
+"#
+        }
+        Code::Garbled => {
+            r#"
+So many bytes are not UTF-8 that the file is in another encoding, or no text at all.
+An editor that writes GB18030, Shift JIS or Windows-1252 makes such files.
+
+The file is not published, so that subscribers do not get it full of the sign �. A
+running server keeps the last version that could be read.
+
+Save the file again, with UTF-8 as its encoding. Most editors offer it under "Save as"
+or "Save with encoding". Something that is no text should have another ending than .md:
+
+    content/2026-03-02.md       the digest, in UTF-8
+    content/2026-03-02.jpg      its picture
+"#
+        }
+        Code::ForbiddenCharacter => {
+            r#"
+The file has a character that no feed may contain, such as U+0008.
+It is invisible in most editors and mostly comes from a PDF or a terminal. The finding
+names the first one; there may be more.
+
+Subscribers get the text without such characters, and lose nothing else.
+
+Delete it. If it cannot be seen, delete the word at the place that the finding names,
+and type it anew.
+"#
+        }
+        Code::FrontMatterInvalid => {
+            r#"
+The lines between --- and --- cannot be read as YAML.
+Nor those between +++ and +++ as TOML. It is the same when the closing line is missing,
+when there are more than 8 KiB, and when brackets are nested very deep.
+
+The file is not published, because these lines may say that it is a draft. A running
+server keeps the last version that could be read.
+
+Correct the line that the finding names. Instead of
+
+    tags: [city, transport
+
+write
+
+    tags: [city, transport]
+"#
+        }
+        Code::FrontMatterRepaired => {
+            r#"
+A value in the front matter needs quotes to be YAML.
+Mostly a colon stands in it. It was read as if it had the quotes, so subscribers see it
+as it is written. Other programs that read the file may refuse it.
+
+Put the value in quotes. Instead of
+
+    title: Night buses: the first week
+
+write
+
+    title: 'Night buses: the first week'
+"#
+        }
+        Code::FrontMatterValue => {
+            r#"
+A key of the front matter has a value of a kind that does not fit it.
+A list where a text should be is shown as it stands in the file. A language that is no
+language tag, and an entry of a list that is no text, are passed over.
+
+With draft the digest is held back, if the value is neither true nor false: subscribers
+get nothing of it.
+
+Write a value of the right kind:
+
+    title: 'Night buses, water tower'
+    language: pt-BR
+    tags: [city, transport]
+    draft: false
+"#
+        }
+        Code::DateMissing => {
+            r#"
+The file has no date, so it is not a digest.
+Its name, folders, front matter and first heading name none. Or it has the name of a
+page that stands beside digests: README, index, about, template and the like.
+
+It is not published. That is right for a page that is no digest; content.ignore passes
+over it silently. A digest gets its date from its name, such as 2026-03-02.md, or from
+its front matter:
+
+    ---
+    date: 2026-03-02
+    ---
+
+Rename a digest called README or index, or date its folders: 2026/03/02/index.md.
+"#
+        }
+        Code::DateInvalid => {
+            r#"
+The date in the front matter is no day of the calendar, or does not tell it for sure.
+Such as 2026-02-30, next Monday, or 05/06/2026.
+
+It counts as if it were not there. Subscribers get the digest under the date in its
+name, its folders or its first heading. Without one of these it is not published, or
+under the day on which it was first seen.
+
+Write year, month and day:
+
+    date: 2026-06-05
+"#
+        }
+        Code::DateDisagrees => {
+            r#"
+Two places name dates that are more than a day apart.
+In a file 2026-03-02.md:
+
+    # Daily digest, 2026-02-03
+
+The first place that has a date counts. They are asked in the order of dates.sources:
+front matter, name or folders, first heading, title. Subscribers get the digest under
+that date, though perhaps under a title that names another.
+
+Correct the one that is wrong:
+
+    # Daily digest, 2026-03-02
+"#
+        }
+        Code::DateShared => {
+            r#"
+Another file has the same date and the same language.
+Both are published, each with a page of its own, their items a quarter of an hour apart.
+
+Subscribers of whole digests get two entries for the day. If there is a morning and an
+evening digest, there is nothing to do.
+
+Otherwise correct the date of one, or join the two. If they differ in their language,
+have the names say so:
+
+    2026-03-02.en.md
+    2026-03-02.fr.md
+"#
+        }
+        Code::DateInFuture => {
+            r#"
+The digest has a date that is still to come.
+Subscribers get it on that day, at time.publish_at, and not before. If it was meant so,
+there is nothing to do.
+
+Otherwise correct the date. If the day has begun where you are, say which zone it is:
+
+    time:
+      timezone: Asia/Shanghai
+      publish_at: 08:00
+"#
+        }
+        Code::HeadingUnspaced => {
+            r#"
+A line begins with # but has no space after it, so it is no heading.
+Markdown takes it for text:
+
+    ##Transport
+
+Subscribers see it as a text with the # in front. The section or item that it should
+begin is lost: what stands below it goes to the one above.
+
+Put a space after the last #:
+
+    ## Transport
+
+If the line is meant to begin with the sign, put a backslash before it: \#transport.
+"#
+        }
+        Code::SectionEmpty => {
+            r#"
+Nothing stands below the heading of a section.
+Subscribers of the section get nothing from this digest. On a day without items leave
+the heading out.
+
+But perhaps its items have headings of the same level, and are taken for sections
+themselves. Instead of
+
+    ## Papers
+    ## Sorting almost sorted lists
+
+write
+
+    ## Papers
+    ### Sorting almost sorted lists
+"#
+        }
+        Code::SectionUnknown => {
+            r#"
+The configuration names no such heading, so its items go into the section of the rest.
+Perhaps the heading is misspelt.
+
+Subscribers get the items in the feed of the rest, and in that of no other section.
+
+Correct the heading, or add it to its section:
+
+    sections:
+      known:
+        - {slug: news, title: News, headings: [Headlines, In brief]}
+"#
+        }
+        Code::ItemWithoutLink => {
+            r#"
+An item has no link to a story, while nearly all others of the digest have one.
+Subscribers get it with its full text. Its title leads to its place on your page. If
+there is no story elsewhere, there is nothing to do.
+
+Otherwise end the item with a link, or make its title one:
+
+    ### Night buses on trial
+
+    Three lines run until five. [Read more](https://news.example.org/night-buses)
+"#
+        }
+        Code::ItemWithoutTitle => {
+            r#"
+An item has no text that can serve as its title, so it is left out.
+It is only a picture, for example, or only the address of a home page:
+
+    - ![](https://img.example.org/tower.jpg)
+
+Subscribers do not get it at all.
+
+Write a heading, or a few words to call it by:
+
+    - [The tower from above](https://img.example.org/tower.jpg)
+"#
+        }
+        Code::LinkRelative => {
+            r#"
+A link or picture has an address that holds only on your own site.
+In a feed reader it would lead nowhere:
+
+    [Read more](/stories/water-tower)
+
+Subscribers see the words without the link, and of a picture only its description. An
+item whose story it was leads to its own place on your page.
+
+Write the whole address, or say what such addresses begin with:
+
+    links:
+      base: https://www.example.org/
+"#
+        }
+        Code::LinkUnusable => {
+            r#"
+A link or picture has an address that feed readers do not follow.
+It is something else than http, https or mailto, or no address at all. A mail address is
+fine within a text, but an item cannot lead to one.
+
+Subscribers see the words without the link. An item whose story it was leads to its own
+place on your page. Mostly it is a slip. Instead of
+
+    [Read more](htps://news.example.org/tower)
+
+write
+
+    [Read more](https://news.example.org/tower)
+"#
+        }
+        Code::HtmlStripped => {
+            r#"
+The text has raw HTML that feed readers refuse.
+It is a script, a style sheet, a frame, a part of a form or an embedded object.
+
+Subscribers get the item without it. Scripts and style sheets go with all they hold;
+of the others the text inside stays.
+
+Use plain Markdown, or link to the thing. Instead of
+
+    <iframe src="https://video.example.org/embed/7"></iframe>
+
+write
+
+    [Watch the tour of the tower](https://video.example.org/7)
+"#
+        }
+        Code::NestingTooDeep => {
+            r#"
+Quotes and lists stand within each other deeper than content.max_nesting allows.
+That is 32 if nothing is set. Mostly a text was quoted again and again, or pasted with
+its indent.
+
+Subscribers get all the words, but the innermost quotes and lists are not set apart any
+more.
+
+Take some levels out, or raise the limit:
+
+    content:
+      max_nesting: 64
+"#
+        }
+        Code::Internal => {
+            r#"
+feedmill itself failed on this file; the fault is not yours.
+Subscribers get nothing new from this file. All other files are published as ever, and
+a running server keeps the last version of this one that it could read.
+
+Please report it as a bug, with the file. To publish meanwhile, take one half of the
+file out, check it again, and go on with the half that fails until the place is found.
+"#
+        }
+        Code::TooManyItems => {
+            r#"
+The digest has more items than content.max_items allows.
+That is 5000 if nothing is set. Subscribers get so many items, and nothing of those that
+follow in the file.
+
+If it has fewer items by your count, the entries of some long list may be taken for
+items; `feedmill show` tells which. Otherwise split the digest, or raise the limit:
+
+    content:
+      max_items: 10000
+"#
+        }
+        Code::LinkUndefined => {
+            r#"
+A link takes its address from another place of the file, but that place is missing.
+In this line it would be [tower]:
+
+    The tower opens in May, [says the town][tower].
+
+Subscribers see the words without the link. An item whose story it was leads to its own
+place on your page. A definition in another file does not count.
+
+Add the definition to this file, after a blank line, or write the address into the link:
+
+    [tower]: https://news.example.org/water-tower
+"#
+        }
+        Code::LinkTwice => {
+            r#"
+Two items of one section have the same link.
+Their titles differ. If they were alike too, only the longer item would stay, unless
+items.dedupe is off.
+
+Subscribers get two entries that lead to one story. What tells their ids apart is the
+title of the second: if that changes, or the two change places, an entry comes as new.
+
+Join the two, or correct the link of one. If both are meant, have one link to its own
+part of the story:
+
+    [Read more](https://news.example.org/night-buses#timetable)
+"#
+        }
+        Code::TitleTwice => {
+            r#"
+Two items of one section have the same title, or nearly the same, but different links.
+Perhaps one story was taken in twice, from two places.
+
+Subscribers get two entries that look alike, and may pass over the second.
+
+Leave one out, or have each title say what is its own. Instead of
+
+    ### Night buses on trial
+    ### Night buses on trial!
+
+write
+
+    ### Night buses on trial
+    ### Where the night buses stop: a map
+"#
+        }
+        Code::EmphasisBroken => {
+            r#"
+Asterisks should make words bold, but are shown as they stand.
+There is a space inside them, or one pair has no partner, or a sign and a letter stand
+too close around the closing pair:
+
+    ** Night buses** run until five.
+    **Night buses run until five.
+    **Night buses:**they run until five.
+
+Subscribers see the asterisks in the text. Put them right at the words, with a space
+after them; or put backslashes before them if they are meant: \*\*.
+
+    **Night buses** run until five.
+    **Night buses:** they run until five.
+"#
+        }
+        Code::SectionMisspelt => {
+            r#"
+A heading differs in a letter or two from that of a section of many digests.
+Transport would be meant here:
+
+    ## Trasnport
+
+It makes a section and a feed of its own. Subscribers of the usual section do not get
+its items there. Correct the heading; the items keep their ids.
+
+If it is meant so, as Parts may be beside Arts, name both in the configuration:
+
+    sections:
+      known:
+        - {slug: arts, title: Arts}
+        - {slug: parts, title: Parts}
+"#
+        }
+        Code::IdChanges => {
+            r#"
+An item that is published already has another link now, and so another id.
+An id is made of the date and the link, without tracking parameters such as utm_source.
+What was published is known only with --state.
+
+Subscribers get the item again, as a new entry. If it is another story now, there is
+nothing to do.
+
+Otherwise keep the link, or put the old id behind the heading. It is what followed the #
+in the address of the item's place on your page, such as
+/digests/2026-03-02/#k4mz2qpa:
+
+    ### Night buses on trial {#k4mz2qpa}
+"#
+        }
+        Code::FeedTooLarge => {
+            r#"
+Not all items of a recent day fit into a feed.
+A feed holds the newest items, up to feeds.max_bytes (250000 if nothing is set).
+
+The last items of the day never stand in it, or leave it after a short time: subscribers
+who fetch it rarely do not get them. They stay on your pages. The feeds of sections hold
+fewer items each, so they reach further back.
+
+Shorten the longest items, or raise the limit:
+
+    feeds:
+      max_bytes: 500000
+"#
+        }
+        Code::DateGuessed => {
+            r#"
+The file has no date, so the day on which it was first seen counts.
+It is taken for a digest because its name has a number, as issues have. Subscribers get
+it under that day. Without --state the day is forgotten when feedmill ends: the next
+start dates the file anew.
+
+Write the date, such as date: 2026-03-02, into the front matter before you publish: a
+date that comes later makes every item new.
+
+Or say when one issue came out, and how many days lie between two:
+
+    dates:
+      issue: {number: 117, date: 2026-03-02, days: 7}
+"#
+        }
+    };
+    text.trim()
+}
