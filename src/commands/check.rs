@@ -3,7 +3,7 @@
 mod sarif;
 mod snippet;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -93,7 +93,7 @@ impl Lines {
             // A pipe would be waited for.
             let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
             let bytes = if is_file { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
-            lines_of(path, &bytes)
+            std::panic::catch_unwind(|| lines_of(path, &bytes)).unwrap_or_default()
         });
         lines.get(line - 1).cloned()
     }
@@ -142,7 +142,35 @@ fn of_folder(folder: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let mut findings: Vec<Finding> =
         findings.map(|finding| Finding { path: named(folder, &finding.path), ..finding }).collect();
     findings.sort_by(|one, other| one.path.cmp(&other.path));
+    for code in [Code::LinkUndefined, Code::LinkRelative, Code::LinkUnusable] {
+        join_standing(&mut findings, code, library.digests().len());
+    }
     Ok(findings)
+}
+
+/// What many files say in the same way is one thing to mend: an include that is missing, an address that is not set. The first
+/// of them tells of all.
+fn join_standing(findings: &mut Vec<Finding>, code: Code, digests: usize) {
+    /// Fewer are told one by one.
+    const MANY_FILES: usize = 10;
+    /// At least one file in so many.
+    const ONE_IN: usize = 5;
+    let files: BTreeSet<&str> =
+        findings.iter().filter(|finding| finding.code == code).map(|finding| finding.path.as_str()).collect();
+    let count = files.len();
+    if count < MANY_FILES || count * ONE_IN < digests {
+        return;
+    }
+    let mut is_first = true;
+    findings.retain_mut(|finding| {
+        if finding.code != code {
+            return true;
+        }
+        if is_first {
+            finding.message = format!("{}; {} more files have such links", finding.message, count - 1);
+        }
+        std::mem::take(&mut is_first)
+    });
 }
 
 /// Items that are published under another id, so that every subscriber would see them again as new.

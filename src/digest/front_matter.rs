@@ -98,7 +98,10 @@ fn header(source: &Source, findings: &mut Vec<Finding>) -> Beginning {
         .keys()
         .filter_map(Value::as_str)
         .any(|key| key.eq_ignore_ascii_case("title") || key.eq_ignore_ascii_case("date"));
-    if !is_header || mapping.len() < 2 {
+    // News may be written so as well: `OpenAI: [launches X](…)`.
+    let has_link =
+        mapping.values().filter_map(Value::as_str).any(|value| value.contains("](") || value.contains("<http"));
+    if !is_header || has_link || mapping.len() < 2 {
         return Beginning::Text;
     }
     let front_matter = Fields { source, block: 0..end, mapping, findings }.into_front_matter();
@@ -380,7 +383,11 @@ impl Fields<'_> {
     }
 
     fn draft(&mut self) -> bool {
-        if self.value(&["published"]).is_some_and(|(_, value)| value == Value::Bool(false)) {
+        let said = |name: &'static str| self.value(&[name]).and_then(|(_, value)| scalar(&value));
+        let says = |name: &'static str, words: &[&str]| {
+            said(name).is_some_and(|text| words.iter().any(|word| text.trim().eq_ignore_ascii_case(word)))
+        };
+        if says("published", &["false", "no", "off"]) || says("status", &["draft", "hidden"]) {
             return true;
         }
         let Some((name, value)) = self.value(&["draft"]) else { return false };
@@ -472,6 +479,10 @@ mod tests {
         let (read, _) = front_matter("Title: #05 - a: b\nDate: 2024-06-08\n\n# News\n");
         assert_eq!((read.date, read.title.as_deref()), (expected, Some("#05 - a: b")));
         assert_eq!(read_text("Date: 2024-06-08\n\ntext").0, Beginning::Text);
+        let news = "Date: 2024-06-08\nOne: [launches](https://example.org/a)\n\ntext";
+        assert_eq!(read_text(news).0, Beginning::Text, "news in the same form");
+        let (read, _) = front_matter("Title: a\nDate: 2024-06-08\nStatus: draft\n\ntext");
+        assert!(read.draft);
         assert_eq!(read_text("Note: this is\na text.\n").0, Beginning::Text);
         let (beginning, findings) = read_text("+++\ntitle = a\n+++\n");
         assert_eq!((beginning, findings[0].line), (Beginning::Unreadable, 2));
@@ -524,6 +535,8 @@ mod tests {
             "\n---\ndraft: true\n---\n# x",
             "+++\ndraft = true\n+++\n# x",
             "---\npublished: false\n---\n# x",
+            "---\npublished: \"false\"\n---\n# x",
+            "Title: x\nDate: 2025-06-01\nPublished: false\n\n# x",
         ] {
             let held = match read_text(text).0 {
                 Beginning::Unreadable => true,

@@ -14,6 +14,9 @@ use super::split::{self, Shape, has_link, is_external};
 use super::why::{ItemWhy, SectionWhy};
 use super::{ItemForm, Rules, SectionRule, date, learnt, name};
 
+/// The longest name of a series beside a date; a headline is longer.
+const HEADING_CHARS: usize = 40;
+
 /// The most letters that a heading has beside a date, when the date is all it says.
 const SHORT_REST_CHARS: usize = 6;
 
@@ -139,7 +142,7 @@ impl<'c> Context<'c, '_> {
             let sole_h1 = node.level == 1 && h1s == 1 && !is_section;
             let recurs_here = counts.get(names[at]).is_some_and(|count| *count > 1);
             let above = self.rules.section_level.is_some_and(|level| node.level < level && !node.children.is_empty());
-            if let Some(date) = self.issue_date(heading, node, alone, recurs_here) {
+            if let Some(date) = self.issue_date(heading, at == 0 || node.level == 1, alone, recurs_here) {
                 let nodes: Vec<&Node> = node.children.iter().collect();
                 layout.issues.push(Issue {
                     dated: Some((heading, date)),
@@ -163,7 +166,7 @@ impl<'c> Context<'c, '_> {
     /// The date of a heading that dates what follows it.
     ///
     /// A headline may have a date in it as well; but it is a link, or no other heading is like it.
-    fn issue_date(&self, heading: usize, node: &Node, alone: bool, recurs_here: bool) -> Option<NaiveDate> {
+    fn issue_date(&self, heading: usize, leads: bool, alone: bool, recurs_here: bool) -> Option<NaiveDate> {
         let text = self.outline.text_of(heading);
         let found = date::in_text(&text)?;
         if has_link(self.outline.of(heading)) {
@@ -171,10 +174,12 @@ impl<'c> Context<'c, '_> {
         }
         let rest = name::comparable(&text);
         let is_bare = rest.chars().filter(|c| c.is_alphabetic()).count() <= SHORT_REST_CHARS;
-        let holds = alone || !node.children.is_empty() || node.level == 1;
         let fits = self.date.is_none_or(|date| (found - date).num_days().abs() <= 62);
-        let is_file_s = self.date == Some(found) && self.learnt.strength(self.group, &rest).is_some();
-        (fits && (recurs_here || is_bare || holds || is_file_s) || (holds && node.level == 1)).then_some(found)
+        // The day's own heading: its date is the file's, or there is no other, or it is all that the heading says.
+        let is_file_s = self.date.is_none_or(|date| (found - date).num_days().abs() <= 7) && (alone || leads);
+        let is_short = rest.chars().count() <= HEADING_CHARS;
+        let recurs = recurs_here || self.learnt.strength(self.group, &rest).is_some();
+        (fits && (is_bare || (is_short && recurs) || (is_file_s && (is_short || alone)))).then_some(found)
     }
 
     /// What each of some headings is that stand beside each other, below a section or not.
@@ -404,10 +409,11 @@ impl<'c> Context<'c, '_> {
         let configured = self.rules.sections.iter().flat_map(|rule| rule.headings.iter().chain(&rule.title));
         let mut configured = configured.filter(|heading| is_near(&name::comparable(heading))).cloned();
         let is_in_file = |other: &str| self.names.values().any(|name| name == other);
-        let mut learnt: Vec<&str> = self.learnt.frequent(self.group).filter(|other| is_near(other)).collect();
-        learnt.retain(|other| !is_in_file(other));
+        let mut learnt: Vec<(&str, &str)> =
+            self.learnt.frequent(self.group).filter(|(name, _)| is_near(name)).collect();
+        learnt.retain(|(name, _)| !is_in_file(name));
         learnt.sort_unstable();
-        configured.next().or_else(|| learnt.first().map(|name| (*name).to_owned()))
+        configured.next().or_else(|| learnt.first().map(|(_, title)| (*title).to_owned()))
     }
 
     fn is_skipped(&self, heading: &str) -> bool {

@@ -66,21 +66,27 @@ pub(super) fn without_raw_tags(mut events: Vec<Spanned<'_>>) -> Vec<Spanned<'_>>
     let mut replaced: Vec<(usize, Option<Vec<Event<'_>>>)> = Vec::new();
     // Per container of Markdown the raw elements that are open in it: position, name, and what it would begin and end.
     let mut open: Vec<Vec<(usize, &'static str, Event<'_>, TagEnd)>> = vec![Vec::new()];
+    let mut in_link = 0_usize;
     for (at, (event, _)) in events.iter().enumerate() {
         match event {
             Event::Start(tag) => {
-                if matches!(tag, Tag::Link { .. }) {
-                    open.iter_mut().for_each(|elements| elements.retain(|(_, name, _, _)| *name != "a"));
+                // A link in a link is none; and where a block begins, what was open in an entry ends.
+                let is_inline = matches!(tag, Tag::Strong | Tag::Emphasis | Tag::Strikethrough | Tag::Image { .. });
+                if !is_inline && let Some(elements) = open.last_mut() {
+                    elements.clear();
                 }
+                in_link += usize::from(matches!(tag, Tag::Link { .. }));
                 open.push(Vec::new());
             }
-            Event::End(_) => {
+            Event::End(tag) => {
+                in_link -= usize::from(matches!(tag, TagEnd::Link) && in_link > 0);
                 open.pop();
             }
             Event::InlineHtml(html) => {
                 let Some(meaning) = meaning(html) else { continue };
                 let Some(elements) = open.last_mut() else { continue };
                 match meaning {
+                    Meaning::Link(_) if in_link > 0 => {}
                     Meaning::Link(destination) => {
                         let dest_url = destination.into();
                         let (title, id) = ("".into(), "".into());

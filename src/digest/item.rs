@@ -76,8 +76,12 @@ impl<'r, 'a> Reader<'r, 'a> {
         }
         let labelled = self.take_label_link(&mut body, findings).or_else(|| self.labelled_before(&body));
         let has_heading = heading.is_some();
+        let mut in_heading = None;
         let (title, covering) = match heading {
-            Some(heading) => (clean_title(&plain(&heading)), leading_link(&heading)),
+            Some(heading) => {
+                in_heading = links(&heading).find_map(|(start, _)| self.web_target(&heading[start].0));
+                (clean_title(&plain(&heading)), leading_link(&heading))
+            }
             None => self.take_title(&mut body),
         };
         let title = if title.is_empty() { sentence_title(&body) } else { title };
@@ -96,7 +100,11 @@ impl<'r, 'a> Reader<'r, 'a> {
             (None, Some(link)) => (Some(link), LinkWhy::CoversTitle),
             // The story is what the title links to; another link is not, even when that one cannot be followed.
             (None, None) if leads_nowhere => (None, LinkWhy::None),
-            (None, None) => self.best_link(&body),
+            (None, None) => match (in_heading, self.best_link(&body)) {
+                // A heading shows no link of its own, so it would be lost.
+                (Some(link), _) => (Some(link), LinkWhy::CoversTitle),
+                (None, best) => best,
+            },
         };
         let has_other = links(&body).any(|(start, _)| matches!(&body[start].0, Event::Start(Tag::Link { dest_url, .. }) if !dest_url.starts_with('#')));
         if link.is_none() && !leads_nowhere && !has_other && !is_all_emphasis(&body) {

@@ -4,7 +4,7 @@
 //! A [`Lesson`] is what one file contributes, a [`Tally`] counts them, [`Learnt`] is what follows. A file's lesson depends on
 //! nothing learnt, so that learning ends after one round.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 
@@ -33,8 +33,8 @@ pub struct Lesson {
     pub group: String,
     /// The day and language that it belongs to.
     pub day: Option<String>,
-    /// Its headings, as they compare, each once.
-    names: BTreeSet<String>,
+    /// Its headings by what they are compared by, as its author wrote them.
+    names: BTreeMap<String, String>,
     /// The texts that could be noise: what stands first below a heading, and what closes the file.
     texts: HashSet<u64>,
     /// How its paragraphs begin.
@@ -68,7 +68,7 @@ impl Lesson {
             if Some(heading) != title && date::in_text(&text).is_none() {
                 let name = name::comparable(&text);
                 if !name.is_empty() {
-                    self.names.insert(name);
+                    self.names.entry(name).or_insert_with(|| name::section_title(&text));
                 }
             }
             let first = node.body.clone().filter(|at| is_text(outline.blocks[*at].kind));
@@ -136,10 +136,18 @@ pub enum Strength {
     Frequent,
 }
 
+/// A heading that is a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    strength: Strength,
+    /// As an author wrote it; empty when only an earlier run saw it.
+    title: String,
+}
+
 /// What was learnt over a folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Learnt {
-    names: HashMap<String, HashMap<String, Strength>>,
+    names: HashMap<String, HashMap<String, Known>>,
     noise: HashSet<u64>,
     openings: HashSet<u64>,
     /// The groups that enough was learnt of to tell what does not recur.
@@ -150,13 +158,14 @@ pub struct Learnt {
 impl Learnt {
     /// How surely a heading is a section of the digests of a group.
     pub(super) fn strength(&self, group: &str, name: &str) -> Option<Strength> {
-        self.names.get(group)?.get(name).copied()
+        self.names.get(group)?.get(name).map(|known| known.strength)
     }
 
     /// The headings that head so many digests of a group that they are sections anywhere.
-    pub(super) fn frequent(&self, group: &str) -> impl Iterator<Item = &str> {
+    pub(super) fn frequent(&self, group: &str) -> impl Iterator<Item = (&str, &str)> {
         let names = self.names.get(group).into_iter().flatten();
-        names.filter(|(_, strength)| **strength == Strength::Frequent).map(|(name, _)| name.as_str())
+        let frequent = names.filter(|(_, known)| known.strength == Strength::Frequent);
+        frequent.map(|(name, known)| (name.as_str(), if known.title.is_empty() { name } else { known.title.as_str() }))
     }
 
     /// Whether so many digests have a text that it is no news.
@@ -182,9 +191,9 @@ impl Learnt {
     /// Whether a file with this lesson may be understood in another way than by `before`.
     pub fn differs_for(&self, before: &Learnt, lesson: &Lesson) -> bool {
         let (now, then) = (self.names.get(&lesson.group), before.names.get(&lesson.group));
-        let strength = |names: Option<&HashMap<String, Strength>>, name: &str| names?.get(name).copied();
+        let strength = |names: Option<&HashMap<String, Known>>, name: &str| Some(names?.get(name)?.strength);
         self.one_story_a_file != before.one_story_a_file
-            || lesson.names.iter().any(|name| strength(now, name) != strength(then, name))
+            || lesson.names.keys().any(|name| strength(now, name) != strength(then, name))
             || lesson.texts.iter().any(|text| self.is_noise(*text) != before.is_noise(*text))
             || lesson.openings.iter().any(|opening| self.is_form(*opening) != before.is_form(*opening))
             || self.knows(&lesson.group) != before.knows(&lesson.group)
@@ -193,7 +202,7 @@ impl Learnt {
     /// The headings that are sections, by group: what has to be kept, so that nothing flips when files leave.
     pub fn sections(&self) -> impl Iterator<Item = (&str, &str, Strength)> {
         self.names.iter().flat_map(|(group, names)| {
-            names.iter().map(move |(name, strength)| (group.as_str(), name.as_str(), *strength))
+            names.iter().map(move |(name, known)| (group.as_str(), name.as_str(), known.strength))
         })
     }
 }
@@ -212,6 +221,8 @@ pub struct Memory {
 pub struct Tally {
     digests: HashMap<String, usize>,
     names: HashMap<String, HashMap<String, usize>>,
+    /// As an author wrote them.
+    titles: HashMap<String, String>,
     texts: HashMap<u64, usize>,
     openings: HashMap<u64, usize>,
     days: HashMap<String, usize>,
@@ -231,7 +242,10 @@ impl Tally {
     pub fn add(&mut self, lesson: &Lesson) {
         *self.digests.entry(lesson.group.clone()).or_default() += 1;
         let names = self.names.entry(lesson.group.clone()).or_default();
-        lesson.names.iter().for_each(|name| *names.entry(name.clone()).or_default() += 1);
+        for (name, title) in &lesson.names {
+            *names.entry(name.clone()).or_default() += 1;
+            self.titles.entry(name.clone()).or_insert_with(|| title.clone());
+        }
         lesson.texts.iter().for_each(|text| *self.texts.entry(*text).or_default() += 1);
         lesson.openings.iter().for_each(|opening| *self.openings.entry(*opening).or_default() += 1);
         if let Some(day) = &lesson.day {
@@ -243,7 +257,7 @@ impl Tally {
     pub fn remove(&mut self, lesson: &Lesson) {
         subtract(&mut self.digests, &lesson.group);
         if let Some(names) = self.names.get_mut(&lesson.group) {
-            lesson.names.iter().for_each(|name| subtract(names, name));
+            lesson.names.keys().for_each(|name| subtract(names, name));
         }
         lesson.texts.iter().for_each(|text| subtract(&mut self.texts, text));
         lesson.openings.iter().for_each(|opening| subtract(&mut self.openings, opening));
@@ -260,17 +274,26 @@ impl Tally {
 
     /// What follows from the counts, and what was learnt before.
     pub fn learnt(&self) -> Learnt {
-        let mut learnt = Learnt { names: self.kept.clone(), ..Learnt::default() };
+        let mut learnt = Learnt::default();
+        let known = |name: &str, strength: Strength| {
+            let title = self.titles.get(name).cloned().unwrap_or_default();
+            (name.to_owned(), Known { strength, title })
+        };
+        for (group, names) in &self.kept {
+            let names = names.iter().map(|(name, strength)| known(name, *strength));
+            learnt.names.insert(group.clone(), names.collect());
+        }
         for (group, names) in &self.names {
             let digests = self.digests.get(group).copied().unwrap_or_default();
-            let known = learnt.names.entry(group.clone()).or_default();
+            let sections = learnt.names.entry(group.clone()).or_default();
             for (name, count) in names {
                 let strength = match *count {
                     count if count < RECURS_IN || count * RECURS_ONE_IN < digests => continue,
                     count if count * FREQUENT_ONE_IN >= digests => Strength::Frequent,
                     _ => Strength::Recurs,
                 };
-                known.entry(name.clone()).and_modify(|kept| *kept = strength.max(*kept)).or_insert(strength);
+                let strength = sections.get(name).map_or(strength, |kept| strength.max(kept.strength));
+                sections.extend([known(name, strength)]);
             }
         }
         learnt.noise = self.texts.iter().filter(|(_, count)| **count >= NOISE_IN).map(|(text, _)| *text).collect();

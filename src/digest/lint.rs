@@ -41,6 +41,11 @@ pub fn join_alike(findings: &mut Vec<Finding>) {
             "links are relative and work on your own site only",
             "write whole addresses, or set links.base, such as https://www.example.org/",
         ),
+        (
+            Code::LinkUnusable,
+            "links cannot be followed from a feed reader",
+            "write addresses that begin with https://; nobody fills in placeholders here",
+        ),
     ] {
         let count = findings.iter().filter(|finding| finding.code == code).count();
         if count > MOST_ALIKE
@@ -83,13 +88,13 @@ fn broken_emphasis(outline: &Outline<'_>, source: &Source) -> Vec<Finding> {
 
 /// Two asterisks that stand next to a word on one side: `2 ** 3` is meant.
 fn unpaired(text: &str) -> Option<usize> {
+    let has_pair = text.matches("**").nth(1).is_some();
     text.match_indices("**").map(|(at, _)| at).find(|at| {
         let before = text[..*at].chars().next_back();
         let after = text[at + 2..].chars().next();
         let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         let opens_badly =
             after == Some(' ') && before.is_none_or(char::is_whitespace) && is_word(text[at + 3..].chars().next());
-        let has_pair = text.matches("**").count() > 1;
         before != Some('*') && after != Some('*') && (is_word(before) || is_word(after) || (opens_badly && has_pair))
     })
 }

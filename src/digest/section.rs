@@ -375,5 +375,7 @@ fn are_alike(one: &str, other: &str) -> bool {
     /// Below this two titles tell of different things.
     const ALIKE: f64 = 0.9;
     let (one, other) = (normalized(one), normalized(other));
-    one == other || strsim::normalized_damerau_levenshtein(&one, &other) >= ALIKE
+    let digits = |text: &str| text.chars().filter(|c| c.is_numeric()).collect::<String>();
+    // Versions and years tell stories apart.
+    one == other || digits(&one) == digits(&other) && strsim::normalized_damerau_levenshtein(&one, &other) >= ALIKE
 }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::text::{is_plainly_safe, is_xml_char};
@@ -126,60 +127,108 @@ fn clean(text: &str) -> (String, Vec<usize>) {
     (result, line_starts)
 }
 
-/// Blanks what other generators would have replaced: `{% … %}` and `{{< … >}}` over any lines, `{:…}`, and lines that are just
-/// `{{ … }}`. Not in code; every byte keeps its place.
+/// The longest template tag, in bytes; what is longer is text.
+const MAX_TEMPLATE_BYTES: usize = 16 * 1024;
+
+/// Blanks what other generators would have replaced: `{% … %}` and `{{< … >}}`, over several lines; `{:…}` on one
+/// line; and lines that are one `{{ … }}`. Not in code; every byte keeps its place.
 fn blank_templates(text: &mut String) {
     if !text.contains("{%") && !text.contains("{{") && !text.contains("{:") {
         return;
     }
     let mut blanks: Vec<Range<usize>> = Vec::new();
     let mut fence: Option<&str> = None;
-    let mut at = 0;
+    let (mut at, mut done) = (0, 0);
+    let mut ends = Ends::default();
     for line in text.split_inclusive('\n') {
         let start = at;
         at += line.len();
-        let trimmed = line.trim_start();
+        let trimmed = line.trim();
         let mark = ["```", "~~~"].into_iter().find(|mark| trimmed.starts_with(mark));
         match (fence, mark) {
             (Some(open), Some(mark)) if open == mark => fence = None,
             (None, Some(mark)) => fence = Some(mark),
             _ => {}
         }
-        if fence.is_some() || mark.is_some() {
+        if fence.is_some() || mark.is_some() || !line.contains('{') {
             continue;
         }
-        for (opens, closes) in [("{%", "%}"), ("{{<", ">}}"), ("{{%", "%}}"), ("{:", "}")] {
-            for (begin, _) in line.match_indices(opens) {
-                let is_code = line[..begin].matches('`').count() % 2 == 1;
-                let within = if opens == "{:" { &text[start..at] } else { &text[start..] };
-                let end = within[begin..].find(closes).map(|end| start + begin + end + closes.len());
-                if let Some(end) = end.filter(|_| !is_code) {
-                    blanks.push(start + begin..end);
-                }
-            }
-        }
-        if trimmed.starts_with("{{") && line.trim_end().ends_with("}}") && !trimmed.starts_with("{{<") {
+        if let Some(inner) = trimmed.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"))
+            && !inner.contains('}')
+        {
             blanks.push(start..start + line.trim_end().len());
+            done = at;
+            continue;
+        }
+        let (mut begin, mut in_code) = (0, false);
+        while let Some(next) = line[begin..].find(['{', '`']) {
+            begin += next;
+            if line[begin..].starts_with('`') {
+                in_code = !in_code;
+            } else if !in_code
+                && start + begin >= done
+                && let Some(length) =
+                    template_length(text, start + begin..at, line[..begin].trim().is_empty(), &mut ends)
+            {
+                done = start + begin + length;
+                blanks.push(start + begin..done);
+            }
+            begin += 1;
         }
     }
     blanks.iter().for_each(|range| blank(text, range));
 }
 
-/// Blanks the `import` and `export` statements of MDX: from such a line to the next blank one after its brackets are closed.
+/// Where the next of each closing mark stands, so that a text without any is not searched again and again.
+#[derive(Default)]
+struct Ends(HashMap<&'static str, usize>);
+
+impl Ends {
+    /// The end of the first mark from a place on, `usize::MAX` when there is none.
+    fn after(&mut self, text: &str, from: usize, mark: &'static str) -> usize {
+        let known = self.0.get(mark).copied().filter(|end| *end > from + mark.len());
+        known.unwrap_or_else(|| {
+            let end = text[from..].find(mark).map_or(usize::MAX, |at| from + at + mark.len());
+            self.0.insert(mark, end);
+            end
+        })
+    }
+}
+
+/// The bytes of the template tag that begins at the beginning of a rest of a line. One that begins its line may hold paragraphs.
+fn template_length(text: &str, rest: Range<usize>, begins_line: bool, ends: &mut Ends) -> Option<usize> {
+    let (mark, on_line) = match text[rest.clone()].as_bytes() {
+        [b'{', b'%', ..] => ("%}", false),
+        [b'{', b'{', b'<', ..] => (">}}", false),
+        [b'{', b'{', b'%', ..] => ("%}}", false),
+        // kramdown's attributes begin with a class, an id or a name; `{:ok, value}` is Elixir.
+        [b'{', b':', ..] => ("}", true),
+        _ => return None,
+    };
+    let end = ends.after(text, rest.start, mark);
+    let is_near = end != usize::MAX && end - rest.start <= MAX_TEMPLATE_BYTES && (!on_line || end <= rest.end);
+    if !is_near {
+        return None;
+    }
+    let tag = &text[rest.start..end];
+    let is_attribute = !on_line || tag.starts_with("{:.") || tag.starts_with("{:#") || tag.contains('=');
+    (is_attribute && (begins_line || !tag.contains("\n\n"))).then_some(tag.len())
+}
+
+/// Blanks the `import` and `export` statements of MDX: from such a line to the next blank one.
 fn blank_modules(text: &mut String) {
+    const BEGINNINGS: [&str; 7] =
+        ["export const ", "export default ", "export function ", "export let ", "export {", "import {", "import * "];
     let mut blanks: Vec<Range<usize>> = Vec::new();
-    let (mut at, mut depth, mut inside) = (0, 0_i32, false);
+    let (mut at, mut inside) = (0, false);
     for line in text.split_inclusive('\n') {
         let start = at;
         at += line.len();
-        inside |= line.starts_with("export ") || line.starts_with("import ");
+        let is_import = line.starts_with("import ") && (line.contains(" from '") || line.contains(" from \""));
+        inside |= is_import || BEGINNINGS.iter().any(|beginning| line.starts_with(beginning));
+        inside &= !line.trim().is_empty();
         if inside {
-            depth += i32::try_from(line.matches(['{', '(', '[']).count()).unwrap_or_default();
-            depth -= i32::try_from(line.matches(['}', ')', ']']).count()).unwrap_or_default();
             blanks.push(start..at);
-            if depth <= 0 && (line.trim().is_empty() || line.trim_end().ends_with(';') || line.starts_with("import ")) {
-                (inside, depth) = (false, 0);
-            }
         }
     }
     blanks.iter().for_each(|range| blank(text, range));
@@ -191,18 +240,27 @@ fn blank(text: &mut String, range: &Range<usize>) {
     text.replace_range(range.clone(), &spaces);
 }
 
-/// Percent-encodes the spaces in `](http://a b)`: without that it is no link.
+/// The longest address whose spaces are encoded, in bytes.
+const MAX_ADDRESS_BYTES: usize = 2048;
+
+/// Percent-encodes the spaces in `](http://a b)`: without that it is no link. A title behind the address stays one.
 fn encode_spaces(text: String, line_starts: Vec<usize>) -> (String, Vec<usize>) {
     let opens = "](http";
-    let mut inserted: Vec<usize> = Vec::new();
-    for (at, _) in text.match_indices(opens) {
-        let destination = &text[at + 2..];
-        let end = destination.find([')', '\n', '"', '<']).unwrap_or(destination.len());
-        if !destination[end..].starts_with(')') {
-            continue;
+    let (mut inserted, mut line_start): (Vec<usize>, usize) = (Vec::new(), 0);
+    for line in text.split_inclusive('\n') {
+        let start = line_start;
+        line_start += line.len();
+        let mut done = 0;
+        // What stands in code is shown as it is.
+        for (at, _) in line.match_indices(opens).filter(|_| !line.contains('`')) {
+            let destination = &line[at + 2..];
+            let window = &destination[..destination.floor_char_boundary(MAX_ADDRESS_BYTES.min(destination.len()))];
+            let end = window.find([')', '\n', '"', '\'', '<', '(', '[']);
+            let Some(end) = end.filter(|end| window[*end..].starts_with(')') && at + 2 >= done) else { continue };
+            done = at + 2 + end;
+            let spaces = window[..end].trim_end().char_indices().filter(|(_, c)| matches!(c, ' ' | '\t'));
+            inserted.extend(spaces.map(|(space, _)| start + at + 2 + space));
         }
-        let inner = destination[..end].trim_end();
-        inserted.extend(inner.char_indices().filter(|(_, c)| matches!(c, ' ' | '\t')).map(|(space, _)| at + 2 + space));
     }
     if inserted.is_empty() {
         return (text, line_starts);

@@ -55,7 +55,7 @@ pub fn shape(outline: &Outline<'_>, blocks: &[usize]) -> Shape {
         linked_entries > 1 && linked_entries > 2 * linked_paragraphs && in_text < 4 * in_lists + INTRODUCTION_BYTES;
     match () {
         () if counts.visible == 0 => Shape::Empty,
-        () if counts.numbered > 1 || counts.clearly_numbered > 0 => Shape::Numbered,
+        () if counts.clearly_numbered > 0 || counts.numbered > counts.linked_entries.max(1) => Shape::Numbered,
         () if counts.parts(outline, blocks) > 2 => Shape::Parts,
         () if counts.lists > 0 && (in_lists >= in_text || is_main) => Shape::List,
         () if counts.titled > 0 || (counts.bold > 1 && counts.bold_linked * 2 >= counts.bold) => Shape::Bold,
@@ -236,6 +236,7 @@ fn runs<'a>(
                     drafts.push(Draft::new(paragraph(line), offset, why));
                 }
             }
+            Kind::List if drafts.is_empty() && has_link(events) => drafts.extend(entries(events, &[])),
             _ => {
                 if let Some(draft) = drafts.last_mut() {
                     draft.body.extend(events.iter().cloned());

@@ -130,7 +130,8 @@ def binary(folder):
 def show(feedmill, path):
     """The digests of a folder as `feedmill show` understands them, newest first, editions of a date by key."""
     lines = run([feedmill, "show", path, "--format", "json"]).stdout.splitlines()
-    digests = sorted((json.loads(line) for line in lines), key=lambda digest: digest["key"])
+    shown = (json.loads(line) for line in lines)
+    digests = sorted((digest for digest in shown if digest["key"]), key=lambda digest: digest["key"])
     return sorted(digests, key=lambda digest: digest["date"], reverse=True)
 
 

@@ -126,7 +126,7 @@ TITLES = {
 CONTENTS = [
     ("https://nasty.example.org/a", "A &amp; B &lt; C &gt; D"),
     ("https://nasty.example.org/cdata", "<code>&lt;![CDATA[ code ]]&gt;</code>"),
-    ("https://nasty.example.org/rtl", "<b>عربي</b>"),
+    ("https://nasty.example.org/rtl", "<strong>عربي</strong>"),
     ("https://nasty.example.org/%E8%B7%AF%E5%BE%84/%E6%9D%A1%E7%9B%AE", "<strong>真，</strong>她"),
     ("https://nasty.example.org/table", "<table>"),
     ("https://nasty.example.org/table", "☑ done"),

@@ -447,3 +447,75 @@ fn a_link_may_be_kept_from_coming_again_on_a_later_day() {
     assert_eq!(titles(""), ["again", "first"]);
     assert_eq!(titles("items: {dedupe: feed}"), ["first"]);
 }
+
+#[test]
+fn headlines_with_a_date_date_nothing() {
+    let text = "---\ndate: 2025-06-01\n---\n# Windows 95 turns 30: it was launched on August 24, 1995\n\nText [a](https://example.org/a).\n\n# Gmail of April 1, 2004 is older than many of its users\n\nText [b](https://example.org/b).\n";
+    expect![[r#"
+        2025-06-01 2025-06-01
+          [] no heading above
+            4 Windows 95 turns 30: it was launched on August 24, 1995 <https://example.org/a> 
+            8 Gmail of April 1, 2004 is older than many of its users <https://example.org/b> 
+    "#]]
+    .assert_eq(&sketch(&parse("2025-06-01.md", text, &Rules::default())));
+    let text = "# Weekly\n\n## OpenAI ships a thing (May 30, 2025) and says so at length\n\nx [a](https://example.org/a)\n\n### Why it matters\n\ny\n\n## Another one ships another thing (May 28, 2025)\n\nx [b](https://example.org/b)\n\n### Why it matters\n\nz\n";
+    let digests = parse("2025-06-01.md", text, &Rules::default());
+    assert_eq!((digests.len(), digests[0].len()), (1, 2));
+}
+
+#[test]
+fn links_that_overlap_in_a_line_cost_no_file() {
+    check(
+        "# T\n\n## S\n\n- [a](http://x.example/a b [c](http://z.example/w v)\n- [b](https://example.org/b 'A title')\n- [c](https://example.org/c (A title))\n- `[d](http://example.org/x y)` is code\n",
+        expect![[r#"
+            2025-05-22 T
+              [S] it holds a list or the like
+                5 [a]( b c <http://x.example/a> 
+                6 b <https://example.org/b> 
+                7 c <https://example.org/c> 
+                8 [d](http://example.org/x y) is code <-> 
+        "#]],
+    );
+}
+
+#[test]
+fn what_only_looks_like_a_template_stays() {
+    let text = "export controls on chips were tightened :(\n\n## S\n\n- [one](https://example.org/1) {% x\n\n- [two](https://example.org/2) %}\n- {{ x }} [three](https://example.org/3) {{ y }}\n- [Elixir gives {:ok, value}](https://example.org/4)\n";
+    let digests = parse("2025-05-22.mdx", text, &Rules::default());
+    let titles: Vec<&str> = digests[0].items().map(|(_, item)| item.title.as_str()).collect();
+    assert_eq!(titles, ["one", "two", "{{ x }} three {{ y }}", "Elixir gives {:ok, value}"]);
+}
+
+#[test]
+fn a_list_before_other_marks_is_not_lost() {
+    for after in ["2、 last", "**A**: text [x](https://example.org/x)\n\n**B**: text [y](https://example.org/y)"] {
+        let text = format!("# T\n\n## S\n\n- [a](https://example.org/a)\n- [b](https://example.org/b)\n\n{after}\n");
+        let digests = parse("2025-05-22.md", &text, &Rules::default());
+        let titles: Vec<&str> = digests[0].items().map(|(_, item)| item.title.as_str()).collect();
+        assert!(titles.starts_with(&["a", "b"]), "{titles:?}");
+    }
+}
+
+#[test]
+fn a_link_inside_a_heading_is_the_item_s() {
+    check(
+        "# T\n\n## S\n\n### Today [the story](https://example.org/a) broke\n\ntext\n\n### b\n\nx\n",
+        expect![[r#"
+            2025-05-22 T
+              [S] it holds deeper headings
+                5 Today the story broke <https://example.org/a> 
+                9 b <-> 
+        "#]],
+    );
+}
+
+#[test]
+fn raw_tags_make_no_link_in_a_link_and_no_element_over_blocks() {
+    let text = "# T\n\n## S\n\n- [r <a href=\"https://example.org/4\">s</a> t](https://example.org/5) and\n- [u](https://example.org/6) a <b>x\n  ```\n  code\n  ```\n  y</b>\n";
+    let digests = parse("2025-05-22.md", text, &Rules::default());
+    for (_, item) in digests[0].items() {
+        let html = format!("<div>{}</div>", item.html.replace("<br>", "<br/>"));
+        assert!(roxmltree::Document::parse(&html).is_ok(), "{html}");
+        assert!(!item.html.contains("<a href=\"https://example.org/5\">r <a"), "{html}");
+    }
+}
