@@ -280,6 +280,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
                     // Links to a search or to a group's page lead many stories to one place.
                     (Some(other), _)
                         if other + 1 == at
+                            && item.why == ItemWhy::ListEntry
                             && first(other).categories == item.categories
                             && item
                                 .link
