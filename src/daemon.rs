@@ -283,7 +283,9 @@ impl Daemon {
                 library.set_rules(options.library.clone(), options.site.rules.clone());
                 Mill { options, library, ledger }
             } else {
-                Mill { ledger, ..Mill::new(options) }
+                let mut mill = Mill::new(options);
+                mill.library.recall(ledger.memory().clone());
+                Mill { ledger, ..mill }
             });
         }
         self.turn(Reason::Always).await;

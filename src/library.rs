@@ -257,7 +257,6 @@ impl Library {
         let of_files = self.files.values().flat_map(|file| &file.findings);
         let mut findings: Vec<Finding> =
             of_files.chain(&self.folder_findings).chain(&self.key_findings).cloned().collect();
-        join_undated(&mut findings);
         findings.sort_by(|one, other| (&one.path, one.line, one.column).cmp(&(&other.path, other.line, other.column)));
         findings
     }
@@ -309,21 +308,6 @@ impl Library {
     /// The digests of each file as they were understood, by path.
     pub fn files(&self) -> impl Iterator<Item = (&str, &[Arc<Digest>])> {
         self.files.iter().map(|(path, file)| (path.as_str(), file.digests.as_slice()))
-    }
-}
-
-/// A folder whose files all have no date says so once.
-fn join_undated(findings: &mut Vec<Finding>) {
-    let undated = |finding: &Finding| finding.code == Code::DateGuessed;
-    let count = findings.iter().filter(|finding| undated(finding)).count();
-    if count > 3
-        && let Some(first) = findings.iter().position(undated)
-    {
-        let mut joined = findings[first].clone();
-        joined.message =
-            format!("{} and {} other files: each is dated by the day it was first seen", joined.message, count - 1);
-        findings.retain(|finding| !undated(finding));
-        findings.push(joined);
     }
 }
 

@@ -35,7 +35,8 @@ pub(super) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
         return explain(code);
     }
     let mut options = options_to_read(&arguments.common)?;
-    options.state = arguments.state.clone().or(options.state);
+    // The configured folder may be that of a server elsewhere.
+    options.state.clone_from(&arguments.state);
     let paths = if arguments.paths.is_empty() {
         vec![options.content.clone().context("nothing to check; name files or folders, or set content.folder")?]
     } else {
@@ -93,6 +94,7 @@ impl Lines {
             // A pipe would be waited for.
             let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
             let bytes = if is_file { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
+            // A fault of ours was told as a finding already; here it costs the lines only.
             std::panic::catch_unwind(|| lines_of(path, &bytes)).unwrap_or_default()
         });
         lines.get(line - 1).cloned()
@@ -142,14 +144,14 @@ fn of_folder(folder: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let mut findings: Vec<Finding> =
         findings.map(|finding| Finding { path: named(folder, &finding.path), ..finding }).collect();
     findings.sort_by(|one, other| one.path.cmp(&other.path));
-    for code in [Code::LinkUndefined, Code::LinkRelative, Code::LinkUnusable] {
+    for code in [Code::DateGuessed, Code::LinkUndefined, Code::LinkRelative, Code::LinkUnusable] {
         join_standing(&mut findings, code, library.digests().len());
     }
     Ok(findings)
 }
 
-/// What many files say in the same way is one thing to mend: an include that is missing, an address that is not set. The first
-/// of them tells of all.
+/// What many files say in the same way is one thing to mend: dates that are nowhere, an include that is missing, an address
+/// that is not set. The first of them tells of all.
 fn join_standing(findings: &mut Vec<Finding>, code: Code, digests: usize) {
     /// Fewer are told one by one.
     const MANY_FILES: usize = 10;
@@ -167,7 +169,7 @@ fn join_standing(findings: &mut Vec<Finding>, code: Code, digests: usize) {
             return true;
         }
         if is_first {
-            finding.message = format!("{}; {} more files have such links", finding.message, count - 1);
+            finding.message = format!("{}; so it is in {} more files", finding.message, count - 1);
         }
         std::mem::take(&mut is_first)
     });

@@ -20,6 +20,12 @@ const HEADING_CHARS: usize = 40;
 /// The most letters that a heading has beside a date, when the date is all it says.
 const SHORT_REST_CHARS: usize = 6;
 
+/// The digests of one file are of dates at most so many days from the file's own: two months.
+const ISSUES_APART_DAYS: i64 = 62;
+
+/// The heading of a file's own digest names a date at most so many days from the file's: a week.
+const OWN_HEADING_DAYS: i64 = 7;
+
 /// So many headings of a file are compared with an overview of it.
 const MOST_HEADINGS: usize = 200;
 
@@ -172,13 +178,14 @@ impl<'c> Context<'c, '_> {
         if has_link(self.outline.of(heading)) {
             return None;
         }
-        let rest = name::comparable(&text);
+        let rest = self.names.get(&heading).map_or("", String::as_str);
         let is_bare = rest.chars().filter(|c| c.is_alphabetic()).count() <= SHORT_REST_CHARS;
-        let fits = self.date.is_none_or(|date| (found - date).num_days().abs() <= 62);
+        let fits = self.date.is_none_or(|date| (found - date).num_days().abs() <= ISSUES_APART_DAYS);
         // The day's own heading: its date is the file's, or there is no other, or it is all that the heading says.
-        let is_file_s = self.date.is_none_or(|date| (found - date).num_days().abs() <= 7) && (alone || leads);
+        let is_file_s =
+            self.date.is_none_or(|date| (found - date).num_days().abs() <= OWN_HEADING_DAYS) && (alone || leads);
         let is_short = rest.chars().count() <= HEADING_CHARS;
-        let recurs = recurs_here || self.learnt.strength(self.group, &rest).is_some();
+        let recurs = recurs_here || self.learnt.strength(self.group, rest).is_some();
         (fits && (is_bare || (is_short && recurs) || (is_file_s && (is_short || alone)))).then_some(found)
     }
 
@@ -304,7 +311,7 @@ impl<'c> Context<'c, '_> {
     }
 
     /// What a heading is compared by.
-    fn name(&self, node: &Node) -> &str {
+    pub fn name(&self, node: &Node) -> &str {
         node.heading.and_then(|heading| self.names.get(&heading)).map_or("", String::as_str)
     }
 

@@ -24,8 +24,8 @@ const MAX_RAW_NESTING: usize = 64;
 /// Bytes of a body times its nesting; an item of 100 KB may nest 40 deep.
 const MAX_RAW_WORK: usize = 4_000_000;
 
-/// The same for all bodies of a file: about a second.
-const MAX_FILE_RAW_WORK: usize = 20_000_000;
+/// The same for all bodies of a file: under a second.
+const MAX_FILE_RAW_WORK: usize = 8_000_000;
 
 /// The footnotes shown with all items of a file have at most so many times its bytes.
 const FOOTNOTE_REPEATS: usize = 4;

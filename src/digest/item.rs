@@ -10,7 +10,7 @@ use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 use super::html::{Renderer, Target, complaint, end_of, target};
 use super::outline::{MAX_HEADING_CHARS, Spanned, plain, plain_of, plain_start, text_event};
 use super::source::Source;
-use super::split::is_all_emphasis;
+use super::split::{has_link, is_all_emphasis};
 use super::text::{SUMMARY_MAX_CHARS, cut, first_sentence, normalized, one_line};
 use super::why::{ItemWhy, LinkWhy};
 use super::{Item, Rules};
@@ -106,8 +106,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                 (None, best) => best,
             },
         };
-        let has_other = links(&body).any(|(start, _)| matches!(&body[start].0, Event::Start(Tag::Link { dest_url, .. }) if !dest_url.starts_with('#')));
-        if link.is_none() && !leads_nowhere && !has_other && !is_all_emphasis(&body) {
+        if link.is_none() && !leads_nowhere && !has_link(&body) && !is_all_emphasis(&body) {
             let remedy =
                 "end it with [Read more](https://…), or leave it: the entry then leads to its place on your page";
             findings.push(self.source.finding(offset, Code::ItemWithoutLink, format!("`{title}` has no link"), remedy));

@@ -102,7 +102,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         let before = self.items;
         let blocks = self.visible(node.body.clone());
         let mut shape = self.shape(&blocks);
-        if shape == Shape::Paragraphs && self.context.is_form(&comparable(&self.outline().text_of(heading)), &blocks) {
+        if shape == Shape::Paragraphs && self.context.is_form(self.context.name(node), &blocks) {
             shape = Shape::Prose;
         }
         let is_introduction = !node.children.is_empty() && shape == Shape::Prose;

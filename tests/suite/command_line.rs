@@ -331,3 +331,24 @@ fn show_names_the_rule_behind_each_guess() {
         "{shown}"
     );
 }
+
+#[test]
+fn what_nearly_all_files_have_wrong_is_told_once() {
+    let folder = Folder::new();
+    (1..=12).for_each(|number| folder.write(&format!("issue-{number}.md"), format!("## News\n\n- [a](/{number})\n")));
+    let path = folder.path().to_str().unwrap();
+    let said = text(&feedmill(&["check", "--format", "short", path]).stdout);
+    for code in ["date-guessed", "link-relative"] {
+        assert_eq!(said.matches(&format!("[{code}]")).count(), 1, "{said}");
+    }
+    assert_eq!(said.matches("; so it is in 11 more files").count(), 2, "{said}");
+}
+
+#[test]
+fn a_configured_state_folder_that_is_elsewhere_stops_no_check() {
+    let folder = sample();
+    folder.write("feedmill.yaml", "state: {folder: /nowhere/feedmill}\n");
+    let config = folder.file("feedmill.yaml");
+    let run = feedmill(&["check", "--config", config.to_str().unwrap(), folder.path().to_str().unwrap()]);
+    assert_eq!((run.status.code(), text(&run.stderr)), (Some(0), String::new()));
+}
