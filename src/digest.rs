@@ -280,7 +280,10 @@ impl<'f> File<'f> {
         let context = Context::new(outline, self.rules, self.learnt, &group, date);
         let layout = context.layout(&root);
         let one = layout.issues.len() == 1;
-        let date = if one { self.date(layout.title.map(|block| (outline, block)), findings) } else { date };
+        // The headline of a story may name any day.
+        let is_headline = date.is_some() && context.is_one_story(&layout);
+        let heading = layout.title.filter(|_| !is_headline).map(|block| (outline, block));
+        let date = if one { self.date(heading, findings) } else { date };
         let date_told = date;
         let is_page = self.in_path.is_none() && is_companion(&self.source.path);
         let is_page = is_page && (self.front_matter.date.is_none() || !is_index(&self.source.path));
@@ -385,7 +388,7 @@ impl<'f> File<'f> {
     fn tell_no_date(&self, findings: &mut Vec<Finding>) {
         let remedy = "name the file 2025-05-22.md, or begin it with front matter that has a date";
         let path = &self.source.path;
-        if !is_companion(path) {
+        if !is_companion(path) && !self.front_matter.is_page {
             findings.push(Finding::new(path, Place::START, Code::DateMissing, "no date, so not a digest", remedy));
         }
     }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-pub use explain::explanation;
+pub use explain::{effect, explanation};
 
 /// How much a finding matters to subscribers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -75,6 +75,8 @@ pub enum Code {
     DateGuessed,
     /// A line that begins like a heading but has no space after the `#`.
     HeadingUnspaced,
+    /// A heading deeper than those beside it, with a level left out.
+    HeadingSkips,
     /// A section without items.
     SectionEmpty,
     /// A heading that differs in a letter or two from one that heads many digests.
@@ -97,6 +99,8 @@ pub enum Code {
     EmphasisBroken,
     /// A link whose reference is defined nowhere in the file.
     LinkUndefined,
+    /// `[text] (address)`, or an address with a space in it: no link in Markdown.
+    LinkBroken,
     /// A relative link that no base resolves.
     LinkRelative,
     /// A link that is not a URL, or not one of http, https and mailto.
@@ -111,7 +115,7 @@ pub enum Code {
     TooManyItems,
 }
 
-const ALL: [Code; 36] = [
+const ALL: [Code; 38] = [
     Code::Unreadable,
     Code::FileTooLarge,
     Code::FileEmpty,
@@ -131,6 +135,7 @@ const ALL: [Code; 36] = [
     Code::DateInFuture,
     Code::DateGuessed,
     Code::HeadingUnspaced,
+    Code::HeadingSkips,
     Code::SectionEmpty,
     Code::SectionMisspelt,
     Code::SectionUnknown,
@@ -142,6 +147,7 @@ const ALL: [Code; 36] = [
     Code::FeedTooLarge,
     Code::EmphasisBroken,
     Code::LinkUndefined,
+    Code::LinkBroken,
     Code::LinkRelative,
     Code::LinkUnusable,
     Code::HtmlStripped,
@@ -304,6 +310,8 @@ mod tests {
         for (at, code) in Code::all().enumerate() {
             assert_eq!(code as usize, at, "{code}");
             let text = explanation(code);
+            let effect = effect(code);
+            assert!(effect.starts_with("Subscribers ") && !effect.contains(['.', '\n', ':']), "{code}: {effect}");
             assert!(text.lines().count() >= 3 && text.lines().all(|line| line.chars().count() <= 90), "{code}: {text}");
         }
     }

@@ -19,7 +19,7 @@ use crate::config::Options;
 use crate::digest::text::normalized;
 use crate::digest::{Digest, Outcome, lines_of};
 use crate::feed;
-use crate::finding::{Code, Finding, Place, Severity, explanation};
+use crate::finding::{Code, Finding, Place, Severity, effect, explanation};
 use crate::ledger::{Ledger, Published, Settled, Waiting};
 use crate::library::{self, Library};
 
@@ -28,6 +28,7 @@ struct Line<'f> {
     path: &'f str,
     #[serde(flatten)]
     finding: &'f Finding,
+    effect: String,
 }
 
 pub(super) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
@@ -49,7 +50,7 @@ pub(super) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
         CheckFormat::Text => snippet::print(&mut out, &findings, &mut lines),
         CheckFormat::Short => findings.iter().try_for_each(|finding| writeln!(out, "{finding}")),
         CheckFormat::Json => findings.iter().try_for_each(|finding| {
-            let line = serde_json::to_string(&Line { path: &finding.path, finding })?;
+            let line = serde_json::to_string(&Line { path: &finding.path, finding, effect: effect(finding.code) })?;
             writeln!(out, "{line}")
         }),
         CheckFormat::Sarif => sarif::print(&mut out, &findings, &mut lines),
@@ -144,34 +145,48 @@ fn of_folder(folder: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let mut findings: Vec<Finding> =
         findings.map(|finding| Finding { path: named(folder, &finding.path), ..finding }).collect();
     findings.sort_by(|one, other| one.path.cmp(&other.path));
-    for code in [Code::DateGuessed, Code::LinkUndefined, Code::LinkRelative, Code::LinkUnusable] {
-        join_standing(&mut findings, code, library.digests().len());
-    }
+    join_standing(&mut findings, library.digests().len());
     Ok(findings)
 }
 
 /// What many files say in the same way is one thing to mend: dates that are nowhere, an include that is missing, an address
 /// that is not set. The first of them tells of all.
-fn join_standing(findings: &mut Vec<Finding>, code: Code, digests: usize) {
-    /// Fewer are told one by one.
+fn join_standing(findings: &mut Vec<Finding>, digests: usize) {
+    /// Fewer files with one address are told one by one.
+    const SAME_FILES: usize = 3;
+    /// Fewer files with one kind of finding are told one by one.
     const MANY_FILES: usize = 10;
-    /// At least one file in so many.
+    /// And when they are fewer than one in so many.
     const ONE_IN: usize = 5;
-    let files: BTreeSet<&str> =
-        findings.iter().filter(|finding| finding.code == code).map(|finding| finding.path.as_str()).collect();
-    let count = files.len();
-    if count < MANY_FILES || count * ONE_IN < digests {
-        return;
+    let standing = [Code::DateGuessed, Code::LinkUndefined, Code::LinkRelative, Code::LinkUnusable];
+    let kind = |finding: &Finding| standing.contains(&finding.code).then_some((finding.code, String::new()));
+    join(findings, MANY_FILES.max(digests.div_ceil(ONE_IN)), kind);
+    join(findings, SAME_FILES, |finding| {
+        let address = finding.message.split('`').nth(1).filter(|_| standing.contains(&finding.code))?;
+        // `{{site}}/a` and `{{site}}/b` miss one thing, and so do two channels of one network.
+        let cause = address.split_inclusive("}}").next().unwrap_or(address);
+        let cause = cause.split_once("://").map_or(cause, |(scheme, _)| scheme);
+        Some((finding.code, cause.to_owned()))
+    });
+}
+
+/// Of findings with one cause in so many files or more only the first stays, and says so.
+fn join(findings: &mut Vec<Finding>, least_files: usize, cause: impl Fn(&Finding) -> Option<(Code, String)>) {
+    let mut files: HashMap<(Code, String), BTreeSet<String>> = HashMap::new();
+    for finding in findings.iter() {
+        if let Some(cause) = cause(finding) {
+            files.entry(cause).or_default().insert(finding.path.clone());
+        }
     }
-    let mut is_first = true;
+    files.retain(|_, files| files.len() >= least_files);
+    let mut told = HashSet::new();
     findings.retain_mut(|finding| {
-        if finding.code != code {
-            return true;
-        }
+        let Some((cause, files)) = cause(finding).and_then(|cause| files.get_key_value(&cause)) else { return true };
+        let is_first = told.insert(cause.clone());
         if is_first {
-            finding.message = format!("{}; so it is in {} more files", finding.message, count - 1);
+            finding.message = format!("{}; so it is in {} more files", finding.message, files.len() - 1);
         }
-        std::mem::take(&mut is_first)
+        is_first
     });
 }
 

@@ -58,6 +58,10 @@ pub fn target(destination: &str, base: Option<&Url>) -> Target {
     if destination.starts_with('#') {
         return Target::Fragment;
     }
+    // What a generator would have filled in stays unknown whatever the base is.
+    if destination.is_empty() || destination.starts_with("@/") || destination.starts_with("{{") {
+        return Target::Unusable;
+    }
     if is_canonical(destination) {
         return Target::Web(destination.to_owned());
     }
@@ -70,6 +74,7 @@ pub fn target(destination: &str, base: Option<&Url>) -> Target {
         parsed => parsed,
     };
     match parsed {
+        Ok(url) if matches!(url.host_str(), Some("http" | "https")) => Target::Unusable,
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Target::Web(strict(url).into()),
         Ok(url) if url.scheme() == "mailto" => Target::Mail(url.into()),
         _ => Target::Unusable,
@@ -79,31 +84,47 @@ pub fn target(destination: &str, base: Option<&Url>) -> Target {
 /// Whether an address is written as the URL standard and RFC 3986 write it, so that parsing would give it back: most are.
 fn is_canonical(address: &str) -> bool {
     let Some(rest) = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://")) else { return false };
-    let Some(slash) = rest.find('/') else { return false };
-    let (host, path) = rest.split_at(slash);
-    let labels = || host.split('.');
-    let is_label = |label: &str| {
-        let ends = label.starts_with('-') || label.ends_with('-') || label.is_empty() || label.starts_with("xn--");
-        !ends && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    // The last label of a name is a word; a number would be an IPv4 address.
-    let is_name = labels().count() > 1
-        && labels().all(is_label)
-        && labels().next_back().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_lowercase()));
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/?#%".contains(&byte);
-    let escapes = || {
-        path.match_indices('%').all(|(at, _)| {
-            let hex = path.as_bytes().get(at + 1..at + 3);
-            hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
-        })
-    };
-    is_name
-        && path.bytes().all(is_plain)
-        && !path.contains("/.")
-        && !path.contains("%2e")
-        && !path.contains("%2E")
-        && path.matches('#').count() < 2
-        && escapes()
+    let rest = rest.as_bytes();
+    let (mut labels, mut start, mut is_word) = (0, 0, true);
+    for (at, byte) in rest.iter().enumerate() {
+        match byte {
+            b'a'..=b'z' => {}
+            b'0'..=b'9' | b'-' => is_word = false,
+            b'.' | b'/' => {
+                let label = &rest[start..at];
+                let ends = label.starts_with(b"-") || label.ends_with(b"-") || label.starts_with(b"xn--");
+                if ends || label.is_empty() {
+                    return false;
+                }
+                labels += 1;
+                if *byte == b'/' {
+                    // The last label of a name is a word; a number would be an IPv4 address.
+                    return labels > 1 && is_word && is_canonical_path(&rest[at..]);
+                }
+                (start, is_word) = (at + 1, true);
+            }
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Path, query and fragment, without segments that parsing would resolve.
+fn is_canonical_path(path: &[u8]) -> bool {
+    let mut fragments = 0;
+    path.iter().enumerate().all(|(at, byte)| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' => true,
+        b'.' => path[at - 1] != b'/',
+        b'%' => match path.get(at + 1..at + 3) {
+            Some(b"2e" | b"2E") | None => false,
+            Some(hex) => hex.iter().all(u8::is_ascii_hexdigit),
+        },
+        b'#' => {
+            fragments += 1;
+            fragments < 2
+        }
+        byte => b"~!$&()*+,;=:@?".contains(byte),
+    })
 }
 
 /// The URL with what RFC 3986 (section 2) forbids percent-encoded: browsers take `|`, `^`, `[` and the like, validators do not.
@@ -174,15 +195,19 @@ impl<'a> Renderer<'a> {
         body.walk(events);
         body.append_notes();
         let Body { events, raw, .. } = body;
+        let bytes: usize = events.iter().map(|event| if let Event::Text(text) = event { text.len() } else { 16 }).sum();
         let too_deep = raw && !self.may_sanitize(&events);
-        let mut html = String::new();
+        let mut html = String::with_capacity(bytes + bytes / 2);
         if too_deep {
             push_html(&mut html, events.into_iter().map(raw_as_text));
         } else {
             push_html(&mut html, events.into_iter());
         }
-        let html = if raw && !too_deep { self.sanitize(&html) } else { html };
-        xml_safe(html.trim().to_owned())
+        if raw && !too_deep {
+            html = self.sanitize(&html);
+        }
+        html.truncate(html.trim_end().len());
+        xml_safe(if html.starts_with(char::is_whitespace) { html.trim_start().to_owned() } else { html })
     }
 
     /// Whether the sanitizer may read some events: each body and each file has only so much of its work.
@@ -226,13 +251,12 @@ pub fn complaint(source: &Source, target: &Target, destination: &str, offset: us
     }
     let (code, message, remedy) = match target {
         Target::Web(_) => return None,
+        Target::Mail(_) | Target::Unusable if destination.is_empty() => {
+            (Code::LinkUnusable, "a link has no address".to_owned(), "write an address that begins with https://")
+        }
         Target::Relative | Target::Fragment => (
             Code::LinkRelative,
-            if destination.is_empty() {
-                "a link has no address".to_owned()
-            } else {
-                format!("the link `{destination}` works on your own site only")
-            },
+            format!("the link `{destination}` works on your own site only"),
             "write the whole address, or set links.base in the configuration",
         ),
         Target::Mail(_) | Target::Unusable => (

@@ -5,13 +5,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
+use pulldown_cmark::{CowStr, Event, LinkType, Tag, TagEnd};
 
 use super::html::{Renderer, Target, complaint, end_of, target};
 use super::outline::{MAX_HEADING_CHARS, Spanned, plain, plain_of, plain_start, text_event};
 use super::source::Source;
 use super::split::{has_link, is_all_emphasis};
-use super::text::{SUMMARY_MAX_CHARS, cut, first_sentence, normalized, one_line};
+use super::text::{SUMMARY_MAX_CHARS, cut, first_sentence, is_cjk, normalized, one_line};
 use super::why::{ItemWhy, LinkWhy};
 use super::{Item, Rules};
 use crate::finding::{Code, Finding};
@@ -111,7 +111,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                 "end it with [Read more](https://…), or leave it: the entry then leads to its place on your page";
             findings.push(self.source.finding(offset, Code::ItemWithoutLink, format!("`{title}` has no link"), remedy));
         }
-        let text = one_line(&plain_start(&body, SUMMARY_MAX_CHARS * 4 + 16));
+        let text = one_line(&plain_start(&body, SUMMARY_MAX_CHARS * 3 / 2));
         // A text that only says the title again is none, unless it leads to more places.
         let leads_on =
             || links(&body).filter_map(|(start, _)| self.web_target(&body[start].0)).any(|url| Some(url) != link);
@@ -175,11 +175,11 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     /// Whether a link only says "read the original".
     pub fn is_label(&self, link: &[Spanned<'_>]) -> bool {
-        let text = plain(link);
-        if text.len() > self.longest_label {
+        let length = |event: &Event<'_>| if let Event::Text(text) = event { text.len() } else { 0 };
+        if link.iter().map(|(event, _)| length(event)).sum::<usize>() > self.longest_label {
             return false;
         }
-        let text = one_line(&text);
+        let text = one_line(&plain(link));
         let word = normalized(&text);
         if word.is_empty() {
             return SIGNS.contains(&text.as_str());
@@ -236,15 +236,15 @@ impl<'r, 'a> Reader<'r, 'a> {
             Event::Start(Tag::Link { dest_url, link_type, .. }) => {
                 let is_address = *link_type == LinkType::Autolink;
                 let goes_on = goes_on(body, end);
-                if let Some(url) = self.web_target(&body[start].0)
-                    && (is_profile(&url) || is_home_page(&url))
-                    && goes_on
+                if goes_on
                     && links(&body[end..]).next().is_some()
+                    && let Some(url) = self.web_target(&body[start].0)
+                    && (is_profile(&url) || is_home_page(&url))
                 {
                     return (String::new(), None);
                 }
                 let link = Some((dest_url.to_string(), body[start].1.start));
-                if is_address && goes_on { (String::new(), link) } else { (title, link) }
+                if goes_on && (is_address || is_a_word(&title)) { (String::new(), link) } else { (title, link) }
             }
             Event::Start(Tag::Strong) if !goes_on(body, end) || title_ends(&plain(inner)) => {
                 let link = leading_link(inner);
@@ -270,6 +270,15 @@ fn goes_on(body: &[Spanned<'_>], end: usize) -> bool {
         Some((Event::Start(_) | Event::Code(_) | Event::InlineHtml(_), _)) => true,
         _ => false,
     }
+}
+
+/// Whether a text is so short that it is no title where a sentence goes on: `[Revert](…) what broke the tests`, `[#12](…)`.
+fn is_a_word(text: &str) -> bool {
+    const CJK_CHARS: usize = 4;
+    if text.contains(is_cjk) {
+        return text.chars().count() <= CJK_CHARS;
+    }
+    text.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit())).count() <= 1
 }
 
 fn title_ends(text: &str) -> bool {
@@ -399,29 +408,63 @@ fn trim_leading_punctuation(body: &mut [Spanned<'_>], at: usize) {
     }
 }
 
-/// The bytes that a first sentence is looked for in.
-const ENOUGH_BYTES: usize = 800;
+/// The characters that a first sentence is looked for in.
+const ENOUGH_CHARS: usize = 400;
 
-/// A title made of a text: its first sentence, cut. Addresses that stand in it as they are say nothing.
+/// A title made of a text: its first sentence, cut. Addresses that stand in it as they are say nothing, and a mark in the
+/// text of a link or in code ends no sentence.
 fn sentence_title(body: &[Spanned<'_>]) -> String {
     let mut inside = false;
     let spoken = body.iter().filter(|(event, _)| {
         match event {
             Event::Start(Tag::Link { link_type: LinkType::Autolink, .. }) => inside = true,
-            Event::End(TagEnd::Link) => inside = false,
+            Event::End(TagEnd::Link) if inside => inside = false,
             _ => return !inside,
         }
         false
     });
-    let first = spoken.take_while(|(event, _)| !matches!(event, Event::Start(Tag::List(_))));
-    let mut text = plain_of(first, ENOUGH_BYTES);
-    if text.trim().is_empty() {
-        text = plain_start(body, ENOUGH_BYTES);
+    let first: Vec<&Spanned<'_>> =
+        spoken.take_while(|(event, _)| !matches!(event, Event::Start(Tag::List(_)))).take(ENOUGH_CHARS).collect();
+    let text = first_paragraph(plain_of(first.iter().copied(), ENOUGH_CHARS));
+    if text.is_empty() {
+        return cut(first_sentence(&first_paragraph(plain_start(body, ENOUGH_CHARS))), TITLE_MAX_CHARS);
     }
+    let sentence = first_sentence(&text);
+    if sentence.len() == text.len()
+        || !first.iter().any(|(event, _)| matches!(event, Event::Code(_) | Event::Start(Tag::Link { .. })))
+    {
+        return cut(sentence, TITLE_MAX_CHARS);
+    }
+    let masked = without_inner_marks(&first);
+    let masked = first_paragraph(plain_of(masked.iter(), ENOUGH_CHARS));
+    let end = text.char_indices().nth(first_sentence(&masked).chars().count()).map_or(text.len(), |(end, _)| end);
+    cut(&text[..end], TITLE_MAX_CHARS)
+}
+
+fn first_paragraph(text: String) -> String {
     let paragraph = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     // What led to an address leads to nothing now.
-    let paragraph = paragraph.trim_end_matches(|c: char| c.is_whitespace() || "，,、：:-–—|".contains(c));
-    cut(first_sentence(&clean_title(paragraph)), TITLE_MAX_CHARS)
+    clean_title(paragraph.trim_end_matches(|c: char| c.is_whitespace() || "，,、：:-–—|".contains(c)))
+}
+
+/// Events with every mark that could end a sentence within a link or code made one that cannot.
+fn without_inner_marks<'a>(events: &[&Spanned<'a>]) -> Vec<Spanned<'a>> {
+    let masked = |text: &CowStr<'_>| CowStr::from(text.replace(['.', '!', '?', '。', '！', '？', '।', '؟', '۔'], "_"));
+    let mut links = 0_usize;
+    let mask = |(event, span): &&Spanned<'a>| {
+        match event {
+            Event::Start(Tag::Link { .. }) => links += 1,
+            Event::End(TagEnd::Link) => links = links.saturating_sub(1),
+            _ => {}
+        }
+        let event = match event {
+            Event::Text(text) if links > 0 => Event::Text(masked(text)),
+            Event::Code(text) => Event::Code(masked(text)),
+            other => other.clone(),
+        };
+        (event, span.clone())
+    };
+    events.iter().map(mask).collect()
 }
 
 /// A title on one line, without the asterisks of bold that did not work out, numbering, and a colon at its end.

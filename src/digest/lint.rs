@@ -1,8 +1,8 @@
 //! What is wrong in a text whatever its sections and items are: headings and emphasis that will not be what was meant.
 
-use pulldown_cmark::{Event, Tag, TagEnd};
+use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
-use super::outline::{Kind, Outline};
+use super::outline::{Block, Kind, Outline};
 use super::source::Source;
 use super::text::{cut, one_line};
 use crate::finding::{Code, Finding};
@@ -10,23 +10,59 @@ use crate::finding::{Code, Finding};
 /// Everything that is wrong in a text.
 pub fn of_text(outline: &Outline<'_>, source: &Source) -> Vec<Finding> {
     let mut findings = unspaced_headings(outline, source);
+    findings.extend(skipping_headings(outline, source));
     findings.extend(broken_emphasis(outline, source));
+    findings.extend(broken_links(outline, source));
     findings
 }
 
-/// `##News` is a paragraph in CommonMark, and its section or item is lost.
+/// `##News` is a paragraph in CommonMark, and its section or item is lost; `#123` is the number of an issue.
 fn unspaced_headings(outline: &Outline<'_>, source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     for block in outline.blocks.iter().filter(|block| block.kind == Kind::Paragraph) {
         let line = source.text[block.span.clone()].lines().next().unwrap_or_default();
         let marks = line.bytes().take_while(|byte| *byte == b'#').count();
-        if (1..=6).contains(&marks) && line[marks..].starts_with(|c: char| c.is_alphanumeric()) {
+        if (1..=6).contains(&marks) && line[marks..].starts_with(char::is_alphabetic) {
             let message = format!("`{}` is no heading", cut(line, 40));
             let remedy = format!("put a space after the {}", &line[..marks]);
             findings.push(source.finding(block.span.start, Code::HeadingUnspaced, message, remedy));
         }
     }
     findings
+}
+
+/// The one heading of a file that leaves a level out; where several do, their author means it.
+fn skipping_headings(outline: &Outline<'_>, source: &Source) -> Vec<Finding> {
+    /// So many headings one level below another make it an exception.
+    const REGULAR: usize = 4;
+    let mut open: Vec<usize> = Vec::new();
+    let (mut regular, mut skipping) = (0, Vec::new());
+    for block in &outline.blocks {
+        let Kind::Heading(level) = block.kind else { continue };
+        while open.last().is_some_and(|outer| *outer >= level) {
+            open.pop();
+        }
+        match open.last() {
+            Some(outer) if level > outer + 1 => skipping.push((block, *outer)),
+            Some(_) => regular += 1,
+            None => {}
+        }
+        open.push(level);
+    }
+    if skipping.len() != 1 || regular < REGULAR {
+        return Vec::new();
+    }
+    let tell = |(block, outer): (&Block, usize)| {
+        let marks = "#".repeat(outer + 1);
+        let message = format!("a heading of level {} below one of level {outer}", heading_level(block));
+        let remedy = format!("write {marks}, or the level of the headings beside it");
+        source.finding(block.span.start, Code::HeadingSkips, message, remedy)
+    };
+    skipping.into_iter().map(tell).collect()
+}
+
+fn heading_level(block: &Block) -> usize {
+    if let Kind::Heading(level) = block.kind { level } else { 0 }
 }
 
 /// So many findings of one kind about links are told one by one.
@@ -86,15 +122,54 @@ fn broken_emphasis(outline: &Outline<'_>, source: &Source) -> Vec<Finding> {
     findings
 }
 
+/// `[text] (https://…)`, or an address with a space or a line end in it: the brackets are shown, and the address beside them.
+fn broken_links(outline: &Outline<'_>, source: &Source) -> Vec<Finding> {
+    let is_address = |event: &Event<'_>| matches!(event, Event::Start(Tag::Link { link_type: LinkType::Autolink, .. }));
+    let mut findings = Vec::new();
+    for pair in outline.events.windows(2) {
+        let [(Event::Text(text), span), (next, address)] = pair else { continue };
+        let Some(before) = text.strip_suffix('(').filter(|_| is_address(next) && span.end == address.start) else {
+            continue;
+        };
+        let Some(before) = before.trim_end().strip_suffix(']') else { continue };
+        // Without an opening one in this line it stands in one above.
+        let at = before.rfind('[').unwrap_or_default();
+        if !before[at..].contains(char::is_alphabetic) {
+            continue;
+        }
+        // An escaped bracket is meant.
+        if span.len() != text.len() || text[..at].ends_with('\\') {
+            continue;
+        }
+        let message =
+            format!("`{}](https://…` is no link, and its brackets are shown", cut(&one_line(&before[at..]), 40));
+        let remedy = "write [text](https://…) without a space between, and the address on one line";
+        findings.push(source.finding(span.start + at, Code::LinkBroken, message, remedy));
+    }
+    findings
+}
+
 /// Two asterisks that stand next to a word on one side: `2 ** 3` is meant.
 fn unpaired(text: &str) -> Option<usize> {
+    if !text.as_bytes().contains(&b'*') {
+        return None;
+    }
     let has_pair = text.matches("**").nth(1).is_some();
     text.match_indices("**").map(|(at, _)| at).find(|at| {
         let before = text[..*at].chars().next_back();
         let after = text[at + 2..].chars().next();
         let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        // `0.25**i` is a power.
+        let is_power = !has_pair && is_latin(before) && is_latin(after);
         let opens_badly =
             after == Some(' ') && before.is_none_or(char::is_whitespace) && is_word(text[at + 3..].chars().next());
-        before != Some('*') && after != Some('*') && (is_word(before) || is_word(after) || (opens_badly && has_pair))
+        !is_power
+            && before != Some('*')
+            && after != Some('*')
+            && (is_word(before) || is_word(after) || (opens_badly && has_pair))
     })
+}
+
+fn is_latin(character: Option<char>) -> bool {
+    character.is_some_and(|c| c.is_ascii_alphanumeric())
 }

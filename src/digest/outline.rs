@@ -193,8 +193,8 @@ impl<'a> Outline<'a> {
 
     /// The texts at the beginning, enough to tell the language.
     pub fn sample(&self) -> String {
-        const ENOUGH_BYTES: usize = 6 * 1024;
-        plain_start(&self.events, ENOUGH_BYTES)
+        const ENOUGH_CHARS: usize = 4 * 1024;
+        plain_start(&self.events, ENOUGH_CHARS)
     }
 
     /// The source of a block.
@@ -222,14 +222,31 @@ pub const UNDEFINED: &str = "undefined-reference:";
 
 /// A link whose reference is defined nowhere is a link all the same: it is an item's title, and its brackets are no text.
 ///
-/// `a[i][j]` and citations such as `[1][2]` are none.
+/// `a[i][j]` and citations such as `[1][2]` are none; nor are tags before a link, `[draft][Title](url)` and
+/// `[video][en] [Title](url)`, nor brackets in the text of one.
 fn undefined_reference<'a>(link: &BrokenLink<'a>, text: &'a str) -> Option<(CowStr<'a>, CowStr<'a>)> {
+    if is_beside_a_link(&link.span, text) {
+        return None;
+    }
     let is_reference = matches!(link.link_type, LinkType::Reference | LinkType::Collapsed);
     let follows_word = text[..link.span.start].ends_with(|c: char| (c.is_alphanumeric() && !is_cjk(c)) || c == ']');
     let shown = text[link.span.clone()].split(']').next().unwrap_or_default();
     let has_word = shown.chars().filter(|c| c.is_alphabetic()).count() > 1 || shown.contains('#');
     (is_reference && !follows_word && has_word)
         .then(|| (format!("{UNDEFINED}{}", link.reference).into(), CowStr::Borrowed("")))
+}
+
+fn is_beside_a_link(brackets: &Range<usize>, text: &str) -> bool {
+    /// The text of a link is seldom longer, in bytes.
+    const NEAR: usize = 240;
+    let after = &text[brackets.end..];
+    let after = &after[..after.floor_char_boundary(NEAR)];
+    let follows = after.trim_start_matches([' ', '[']);
+    let is_tag = after.starts_with(" [") && follows.split_once(']').is_some_and(|(_, rest)| rest.starts_with('('));
+    let before = &text[text.floor_char_boundary(brackets.start.saturating_sub(NEAR))..brackets.start];
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let is_inside = line.matches('[').count() > line.matches(']').count();
+    after.starts_with('(') || is_tag || (is_inside && after.lines().next().is_some_and(|line| line.contains("](")))
 }
 
 fn is_comment(html: &[Spanned<'_>]) -> bool {
@@ -360,18 +377,19 @@ pub fn plain(events: &[Spanned<'_>]) -> String {
     plain_start(events, usize::MAX)
 }
 
-/// The beginning of that text: `min_bytes` or a little more, if there is so much.
-pub fn plain_start(events: &[Spanned<'_>], min_bytes: usize) -> String {
-    plain_of(events.iter(), min_bytes)
+/// The beginning of that text: `min_chars` or a little more, if there is so much.
+pub fn plain_start(events: &[Spanned<'_>], min_chars: usize) -> String {
+    plain_of(events.iter(), min_chars)
 }
 
 /// The beginning of the text of chosen events.
-pub fn plain_of<'e, 'a: 'e>(events: impl Iterator<Item = &'e Spanned<'a>>, min_bytes: usize) -> String {
-    let mut text = String::new();
+pub fn plain_of<'e, 'a: 'e>(events: impl Iterator<Item = &'e Spanned<'a>>, min_chars: usize) -> String {
+    let mut text = String::with_capacity(min_chars.min(120) + 8);
+    let mut chars = 0_usize;
     let mut in_image = 0_usize;
     let mut pending_break = false;
     for (event, _) in events {
-        if text.len() > min_bytes {
+        if chars > min_chars {
             break;
         }
         match event {
@@ -383,6 +401,7 @@ pub fn plain_of<'e, 'a: 'e>(events: impl Iterator<Item = &'e Spanned<'a>>, min_b
                     text.push(' ');
                 }
                 pending_break = false;
+                chars += part.chars().count();
                 text.push_str(part);
             }
             Event::SoftBreak => pending_break = true,

@@ -116,11 +116,36 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         self.siblings(&children, Some(index), &categories);
         let says_nothing = node.body.clone().all(|at| matches!(self.outline().blocks[at].kind, Kind::Break));
         if self.items == before && says_nothing {
-            let message = format!("the section `{}` has no items", cut(&self.outline().text_of(heading), 60));
-            let remedy = "leave the heading out on such a day, or write its items as deeper headings or a list";
-            let offset = self.outline().blocks[heading].span.start;
-            self.findings.push(self.reader.source.finding(offset, Code::SectionEmpty, message, remedy));
+            self.tell_empty(heading, node);
         }
+    }
+
+    /// That a section has no items, unless its heading leads to them elsewhere.
+    fn tell_empty(&mut self, heading: usize, node: &Node) {
+        let blocks = &self.outline().blocks;
+        let source = self.reader.source;
+        let offset = blocks[heading].span.start;
+        let next = blocks.get(node.whole_body().end).map_or(source.text.len(), |block| block.span.start);
+        let is_included = source.includes_between(offset, next);
+        let is_link = matches!(self.inline_of(heading).first(), Some((Event::Start(Tag::Link { .. }), _)));
+        // Notes that the site puts below every digest.
+        let is_at_the_end = is_included && next == source.text.len();
+        if is_link || is_at_the_end {
+            return;
+        }
+        let name = cut(&self.outline().text_of(heading), 60);
+        let (message, remedy) = if is_included {
+            (
+                format!("the section `{name}` has nothing but an include, which is not read here"),
+                "write the text into the digest itself",
+            )
+        } else {
+            (
+                format!("the section `{name}` has no items"),
+                "leave the heading out on such a day, or write its items as deeper headings or a list",
+            )
+        };
+        self.findings.push(source.finding(offset, Code::SectionEmpty, message, remedy));
     }
 
     /// The blocks that readers are to see, at the end of the file without the trailer.
@@ -246,8 +271,14 @@ impl<'r, 'a> Gatherer<'r, 'a> {
     pub fn keep_exceptions(&mut self) {
         let mut lines: HashSet<usize> = HashSet::new();
         for section in &self.sections {
-            let mut beside: BTreeMap<&[String], Vec<&Item>> = BTreeMap::new();
-            section.items.iter().for_each(|item| beside.entry(&item.categories).or_default().push(item));
+            let is_numbered = |item: &Item| {
+                self.reader.source.line_text(item.line).trim_start().starts_with(|c: char| c.is_ascii_digit())
+            };
+            // A bullet after numbered stories is no story without a link.
+            let mut beside: BTreeMap<(&[String], bool), Vec<&Item>> = BTreeMap::new();
+            for item in &section.items {
+                beside.entry((&item.categories, is_numbered(item))).or_default().push(item);
+            }
             for items in beside.into_values() {
                 let unlinked: Vec<usize> =
                     items.iter().filter(|item| item.link.is_none()).map(|item| item.line).collect();
@@ -282,6 +313,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
                         if other + 1 == at
                             && item.why == ItemWhy::ListEntry
                             && first(other).categories == item.categories
+                            && (digits(&first(other).title) == digits(&item.title) || is_event(item))
                             && item
                                 .link
                                 .as_deref()
@@ -371,12 +403,27 @@ impl<'r, 'a> Gatherer<'r, 'a> {
 /// Items that stand under no section.
 const UNNAMED: usize = usize::MAX;
 
-/// Whether two titles say the same, perhaps in another spelling.
+/// Whether two titles of one link say the same, perhaps in another spelling, or one goes on where the other ends.
 fn are_alike(one: &str, other: &str) -> bool {
     /// Below this two titles tell of different things.
     const ALIKE: f64 = 0.9;
+    /// So many letters are enough to be a beginning.
+    const BEGINNING_CHARS: usize = 4;
     let (one, other) = (normalized(one), normalized(other));
-    let digits = |text: &str| text.chars().filter(|c| c.is_numeric()).collect::<String>();
+    let (short, long) = if one.len() < other.len() { (&one, &other) } else { (&other, &one) };
     // Versions and years tell stories apart.
-    one == other || digits(&one) == digits(&other) && strsim::normalized_damerau_levenshtein(&one, &other) >= ALIKE
+    let same_digits = digits(short) == digits(long);
+    let goes_on = long.starts_with(short.as_str()) && short.chars().count() >= BEGINNING_CHARS;
+    short == long || (same_digits && (goes_on || strsim::normalized_damerau_levenshtein(short, long) >= ALIKE))
+}
+
+/// The digits of a title: dates and versions tell stories apart.
+fn digits(text: &str) -> String {
+    text.chars().filter(|c| c.is_numeric()).collect()
+}
+
+/// Whether an item leads to one event, and not to the group that holds several.
+fn is_event(item: &Item) -> bool {
+    let link = item.link.as_deref().unwrap_or_default().trim_end_matches('/');
+    link.rsplit_once("/events/").is_some_and(|(_, event)| event.chars().all(|c| c.is_ascii_digit()))
 }

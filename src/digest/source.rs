@@ -18,6 +18,8 @@ pub struct Source {
     /// The text: UTF-8, LF line ends, no byte order marks, only characters that XML 1.0 allows.
     pub text: String,
     line_starts: Vec<usize>,
+    /// The lines, from 1, on which a template would have included another text.
+    includes: Vec<usize>,
     /// The last place asked for: its byte, the start of its line, its column. Places are asked for in order, mostly, and a
     /// line of a megabyte must not be counted again for each.
     last: Cell<(usize, usize, usize)>,
@@ -29,12 +31,13 @@ impl Source {
         let mut findings = Vec::new();
         let decoded = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
         let (mut text, line_starts) = clean(&decoded);
-        blank_templates(&mut text);
+        let includes = blank_templates(&mut text);
+        let includes = includes.into_iter().map(|at| line_starts.partition_point(|start| *start <= at)).collect();
         if path.ends_with(".mdx") {
             blank_modules(&mut text);
         }
         let (text, line_starts) = encode_spaces(text, line_starts);
-        let source = Source { path: path.to_owned(), text, line_starts, last: Cell::new((0, 0, 1)) };
+        let source = Source { path: path.to_owned(), text, line_starts, includes, last: Cell::new((0, 0, 1)) };
         if let Cow::Owned(_) = decoded {
             let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
             findings.push(Finding::new(
@@ -73,6 +76,18 @@ impl Source {
     /// The line of a byte offset, from 1.
     pub fn line(&self, offset: usize) -> usize {
         self.line_starts.partition_point(|start| *start <= offset)
+    }
+
+    /// Whether another text would have been included somewhere in a part of the file.
+    pub fn includes_between(&self, start: usize, end: usize) -> bool {
+        let (first, last) = (self.line(start), self.line(end));
+        self.includes.iter().any(|line| (first..last).contains(line))
+    }
+
+    /// The text of a line, from 1.
+    pub fn line_text(&self, line: usize) -> &str {
+        let end = self.line_starts.get(line).map_or(self.text.len(), |next| next - 1);
+        self.text.get(self.line_starts[line - 1]..end).unwrap_or_default()
     }
 
     /// A finding at a byte offset.
@@ -130,11 +145,13 @@ fn clean(text: &str) -> (String, Vec<usize>) {
 /// The longest template tag, in bytes; what is longer is text.
 const MAX_TEMPLATE_BYTES: usize = 16 * 1024;
 
-/// Blanks what other generators would have replaced: `{% … %}` and `{{< … >}}`, over several lines; `{:…}` on one
-/// line; and lines that are one `{{ … }}`. Not in code; every byte keeps its place.
-fn blank_templates(text: &mut String) {
-    if !text.contains("{%") && !text.contains("{{") && !text.contains("{:") {
-        return;
+/// Blanks what other generators would have replaced: `{% … %}` and `{{< … >}}`, over several lines, comments with what is
+/// in them; `{:…}` on one line; and lines that are one `{{ … }}`. Not in code; every byte keeps its place. Gives the offsets
+/// of tags that would have included another text.
+fn blank_templates(text: &mut String) -> Vec<usize> {
+    let mut includes = Vec::new();
+    if !text.as_bytes().contains(&b'{') {
+        return includes;
     }
     let mut blanks: Vec<Range<usize>> = Vec::new();
     let mut fence: Option<&str> = None;
@@ -143,6 +160,9 @@ fn blank_templates(text: &mut String) {
     for line in text.split_inclusive('\n') {
         let start = at;
         at += line.len();
+        if at <= done {
+            continue;
+        }
         let trimmed = line.trim();
         let mark = ["```", "~~~"].into_iter().find(|mark| trimmed.starts_with(mark));
         match (fence, mark) {
@@ -170,13 +190,27 @@ fn blank_templates(text: &mut String) {
                 && let Some(length) =
                     template_length(text, start + begin..at, line[..begin].trim().is_empty(), &mut ends)
             {
-                done = start + begin + length;
-                blanks.push(start + begin..done);
+                let tag = start + begin..start + begin + length;
+                let name = text[tag.clone()].trim_start_matches(['{', '%', '<', '-', ' ']);
+                if name.starts_with("include") {
+                    includes.push(tag.start);
+                }
+                let end = if name.starts_with("comment") { comment_end(text, tag.end, &mut ends) } else { None };
+                done = end.unwrap_or(tag.end);
+                blanks.push(tag.start..done);
             }
             begin += 1;
         }
     }
     blanks.iter().for_each(|range| blank(text, range));
+    includes
+}
+
+/// The end of the tag that closes a comment of Liquid or Hugo.
+fn comment_end(text: &str, from: usize, ends: &mut Ends) -> Option<usize> {
+    let name = ends.after(text, from, "endcomment").min(ends.after(text, from, "/comment"));
+    let close = text.get(name..)?.find('}')?;
+    Some(name + close + text[name + close..].bytes().take_while(|byte| *byte == b'}').count())
 }
 
 /// Where the next of each closing mark stands, so that a text without any is not searched again and again.
@@ -246,6 +280,16 @@ const MAX_ADDRESS_BYTES: usize = 2048;
 /// Percent-encodes the spaces in `](http://a b)`: without that it is no link. A title behind the address stays one.
 fn encode_spaces(text: String, line_starts: Vec<usize>) -> (String, Vec<usize>) {
     let opens = "](http";
+    // The parenthesis of the next one ends it at the latest, so every byte is looked at once.
+    let has_space = |at: usize| {
+        let mut destination = text.as_bytes()[at + 2..].iter();
+        destination
+            .find(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'(' | b')'))
+            .is_some_and(|byte| matches!(byte, b' ' | b'\t'))
+    };
+    if !memchr::memmem::find_iter(text.as_bytes(), opens).any(has_space) {
+        return (text, line_starts);
+    }
     let (mut inserted, mut line_start): (Vec<usize>, usize) = (Vec::new(), 0);
     for line in text.split_inclusive('\n') {
         let start = line_start;

@@ -29,17 +29,10 @@ pub fn xml_safe(text: String) -> String {
 /// Whether XML allows every character, as a look at the bytes shows: no controls, no U+FFFE and U+FFFF.
 pub fn is_plainly_safe(text: &str) -> bool {
     let bytes = text.as_bytes();
-    if !bytes.iter().all(|byte| *byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r')) {
-        return false;
-    }
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|byte| *byte == 0xEF) {
-        if matches!(rest.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])) {
-            return false;
-        }
-        rest = &rest[at + 1..];
-    }
-    true
+    // Without an early end, so that many bytes are looked at together.
+    let is_control = |byte: u8| (byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r');
+    let has_controls = bytes.iter().fold(false, |found, byte| found | is_control(*byte));
+    !has_controls && memchr::memmem::find_iter(bytes, b"\xEF\xBF").all(|at| bytes[at + 2] < 0xBE)
 }
 
 /// The text on one line: runs of white space become one space, none at the ends; no characters without width.
@@ -48,7 +41,7 @@ pub fn one_line(text: &str) -> String {
     let mut space = false;
     let mut rest = text;
     while !rest.is_empty() {
-        let plain = rest.bytes().take_while(u8::is_ascii_graphic).count();
+        let plain = run_without_space(rest.as_bytes());
         let length = if plain > 0 {
             plain
         } else {
@@ -73,6 +66,19 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// The bytes at the beginning that are ASCII letters and signs, or kana, Han and full width forms: neither space nor invisible.
+fn run_without_space(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        at += match (byte, bytes.get(at + 1)) {
+            (b'!'..=b'~', _) => 1,
+            (0xE4..=0xE9, _) | (0xE3, Some(0x81..)) | (0xEF, Some(0xBC | 0xBD)) => 3,
+            _ => break,
+        };
+    }
+    at
+}
+
 /// Characters that take no room, and those that XML forbids.
 fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}') || !is_xml_char(character)
@@ -88,31 +94,36 @@ fn is_invisible(character: char) -> bool {
 /// ```
 pub fn normalized(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
-    if text.chars().all(is_composed) {
-        let kept = text.chars().filter(|c| c.is_alphanumeric());
-        kept.for_each(|character| match character {
-            _ if character.is_ascii() => result.push(character.to_ascii_lowercase()),
-            _ if is_cjk(character) => result.push(character),
-            _ => result.extend(character.to_lowercase()),
-        });
-        return result;
-    }
-    for character in text.nfkc().flat_map(char::to_lowercase) {
-        if character.is_alphanumeric() || unicode_normalization::char::is_combining_mark(character) {
-            result.push(character);
+    for character in text.chars() {
+        match character {
+            'a'..='z' | '0'..='9' | '\u{4E00}'..='\u{9FFF}' => result.push(character),
+            _ if character.is_ascii() => {
+                if character.is_ascii_uppercase() {
+                    result.push(character.to_ascii_lowercase());
+                }
+            }
+            _ if !is_composed(character) => return normalized_nfkc(text),
+            _ if character.is_alphanumeric() => result.extend(character.to_lowercase()),
+            _ => {}
         }
     }
     result
 }
 
+fn normalized_nfkc(text: &str) -> String {
+    let is_kept = |c: &char| c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(*c);
+    text.nfkc().flat_map(char::to_lowercase).filter(is_kept).collect()
+}
+
 /// Whether NFKC leaves a character as it is whatever stands beside it, or makes another sign of a sign.
 ///
-/// ASCII, letters of Latin-1 and Cyrillic, kana, Han, Hangul, and punctuation.
+/// ASCII, Latin-1 but for the signs that stand for letters, Cyrillic, kana, Han, Hangul, punctuation, pictures.
 fn is_composed(character: char) -> bool {
     matches!(character,
-        '\0'..='\x7F' | 'À'..='ÿ' | 'А'..='я' | '\u{2010}'..='\u{2023}' | '\u{3001}'..='\u{301F}'
+        '\0'..='\x7F' | '\u{A0}'..='\u{A7}' | '\u{A9}' | '\u{AB}'..='\u{AE}' | '\u{B0}' | '\u{B1}' | '\u{B7}'
+        | '\u{BB}' | 'À'..='ÿ' | 'А'..='я' | '\u{2010}'..='\u{2029}' | '\u{3001}'..='\u{301F}'
         | '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FE}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}'
-        | '\u{FF01}'..='\u{FF0F}' | '\u{FF1A}'..='\u{FF20}')
+        | '\u{FF01}'..='\u{FF0F}' | '\u{FF1A}'..='\u{FF20}' | '\u{1F300}'..='\u{1FAFF}')
 }
 
 /// The longest a slug gets, in bytes: readable in a URL, safe as a folder name.
@@ -176,6 +187,9 @@ pub const SUMMARY_MAX_CHARS: usize = 280;
 /// assert_eq!(cut("一二三四五六七八", 5), "一二三四…");
 /// ```
 pub fn cut(text: &str, max_chars: usize) -> String {
+    if text.len() <= max_chars {
+        return text.to_owned();
+    }
     let Some((limit, _)) = text.char_indices().nth(max_chars) else { return text.to_owned() };
     let head = &text[..limit];
     if let Some(end) = last_sentence_end(head)
@@ -242,8 +256,8 @@ pub fn language_of(text: &str) -> Option<&'static str> {
     const SAMPLE_BYTES: usize = 6 * 1024;
     let text = text.get(..text.floor_char_boundary(SAMPLE_BYTES)).unwrap_or(text);
     let (mut han, mut kana, mut hangul, mut devanagari, mut letters) = (0_usize, 0_usize, 0_usize, 0_usize, 0_usize);
-    for character in text.chars().filter(|c| c.is_alphabetic()) {
-        letters += 1;
+    for character in text.chars() {
+        letters += usize::from(character.is_alphabetic());
         match character {
             '\u{3040}'..='\u{30FF}' => kana += 1,
             '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{20000}'..='\u{3FFFF}' => han += 1,
@@ -297,7 +311,7 @@ mod tests {
             let long: String = text.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect();
             assert_eq!(normalized(text), long, "{text:?}");
         }
-        for character in (0..0x1_0000).filter_map(char::from_u32).filter(|c| is_composed(*c)) {
+        for character in (0..0x2_0000).filter_map(char::from_u32).filter(|c| is_composed(*c)) {
             let kept = |text: String| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
             assert_eq!(kept(character.nfkc().collect()), kept(character.to_string()), "{character:?}");
         }

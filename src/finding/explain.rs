@@ -77,8 +77,8 @@ Following it would never end:
 
     content/archive/all -> content
 
-The link is not followed. Everything else is read, and subscribers lose nothing, unless
-the link was meant to lead to another folder.
+The link is not followed. Subscribers lose nothing, unless it was meant to lead to
+another folder.
 
 Remove the link, or have it lead where it should.
 "#
@@ -105,7 +105,7 @@ A byte of the file is not UTF-8.
 Mostly some words came from a file in another encoding. The finding names the first
 place; there may be more.
 
-Subscribers see the sign � there:
+Subscribers see the sign � there.
 
     The caf� by the river opens again.
 
@@ -119,8 +119,8 @@ Type the character anew and save the file as UTF-8:
 So many bytes are not UTF-8 that the file is in another encoding, or no text at all.
 An editor that writes GB18030, Shift JIS or Windows-1252 makes such files.
 
-The file is not published, so that subscribers do not get it full of the sign �. A
-running server keeps the last version that could be read.
+Subscribers get nothing of it, rather than a text full of the sign �. A running server
+keeps the last version that could be read.
 
 Save the file again, with UTF-8 as its encoding. Most editors offer it under "Save as"
 or "Save with encoding". Something that is no text should have another ending than .md:
@@ -145,10 +145,10 @@ and type it anew.
             r#"
 The lines between --- and --- cannot be read as YAML.
 Nor those between +++ and +++ as TOML. It is the same when the closing line is missing,
-when there are more than 8 KiB, and when brackets are nested very deep.
+when there are more than 32 KiB, and when brackets are nested very deep.
 
-The file is not published, because these lines may say that it is a draft. A running
-server keeps the last version that could be read.
+Subscribers get nothing of the file, because these lines may say that it is a draft. A
+running server keeps the last version that could be read.
 
 Correct the line that the finding names. Instead of
 
@@ -162,8 +162,10 @@ write
         Code::FrontMatterRepaired => {
             r#"
 A value in the front matter needs quotes to be YAML.
-Mostly a colon stands in it. It was read as if it had the quotes, so subscribers see it
-as it is written. Other programs that read the file may refuse it.
+Mostly a colon stands in it.
+
+Subscribers see it as it is written, as if it had the quotes. Other programs that read
+the file may refuse it.
 
 Put the value in quotes. Instead of
 
@@ -180,8 +182,8 @@ A key of the front matter has a value of a kind that does not fit it.
 A list where a text should be is shown as it stands in the file. A language that is no
 language tag, and an entry of a list that is no text, are passed over.
 
-With draft the digest is held back, if the value is neither true nor false: subscribers
-get nothing of it.
+Subscribers get the digest without that value. With draft it is held back, if the value
+is neither true nor false.
 
 Write a value of the right kind:
 
@@ -197,9 +199,9 @@ The file has no date, so it is not a digest.
 Its name, folders, front matter and first heading name none. Or it has the name of a
 page that stands beside digests: README, index, about, template and the like.
 
-It is not published. That is right for a page that is no digest; content.ignore passes
-over it silently. A digest gets its date from its name, such as 2026-03-02.md, or from
-its front matter:
+Subscribers get nothing of it. That is right for a page that is no digest; content.ignore
+passes over it silently, and so does type: page in its front matter. A digest gets its
+date from its name, such as 2026-03-02.md, or from its front matter:
 
     ---
     date: 2026-03-02
@@ -283,6 +285,20 @@ Put a space after the last #:
 If the line is meant to begin with the sign, put a backslash before it: \#transport.
 "#
         }
+        Code::HeadingSkips => {
+            r#"
+A heading is deeper than those beside it, and a level between them is left out.
+In a digest whose items are ### headings one of them has five signs:
+
+    ## News
+    ### First story
+    ##### Second story
+
+Subscribers see it as a part of the story before it, not as a story of its own.
+
+Give it the level of the others.
+"#
+        }
         Code::SectionEmpty => {
             r#"
 Nothing stands below the heading of a section.
@@ -340,6 +356,20 @@ Subscribers do not get it at all.
 Write a heading, or a few words to call it by:
 
     - [The tower from above](https://img.example.org/tower.jpg)
+"#
+        }
+        Code::LinkBroken => {
+            r#"
+Brackets and an address stand beside each other, but are no link in Markdown.
+Mostly there is a space between them, or a line end in the address:
+
+    [The water tower] (https://example.org/tower)
+
+Subscribers see the brackets, and the address beside them or a part of it.
+
+Write them together and on one line:
+
+    [The water tower](https://example.org/tower)
 "#
         }
         Code::LinkRelative => {
@@ -533,9 +563,8 @@ in the address of the item's place on your page, such as
 Not all items of a recent day fit into a feed.
 A feed holds the newest items, up to feeds.max_bytes (250000 if nothing is set).
 
-The last items of the day never stand in it, or leave it after a short time: subscribers
-who fetch it rarely do not get them. They stay on your pages. The feeds of sections hold
-fewer items each, so they reach further back.
+Subscribers who fetch it rarely do not get the last items of the day. They stay on your
+pages. The feeds of sections hold fewer items each, so they reach further back.
 
 Shorten the longest items, or raise the limit:
 
@@ -546,9 +575,10 @@ Shorten the longest items, or raise the limit:
         Code::DateGuessed => {
             r#"
 The file has no date, so the day on which it was first seen counts.
-It is taken for a digest because its name has a number, as issues have. Subscribers get
-it under that day. Without --state the day is forgotten when feedmill ends: the next
-start dates the file anew.
+It is taken for a digest because its name has a number, as issues have.
+
+Subscribers get it under that day. Without --state the day is forgotten when feedmill
+ends: the next start dates the file anew.
 
 Write the date, such as date: 2026-03-02, into the front matter before you publish: a
 date that comes later makes every item new.
@@ -561,4 +591,15 @@ Or say when one issue came out, and how many days lie between two:
         }
     };
     text.trim()
+}
+
+/// What subscribers see of a finding of this kind: one sentence of its explanation.
+pub fn effect(code: Code) -> String {
+    let text = explanation(code);
+    let start = text.find("Subscribers").unwrap_or(text.len());
+    let sentence = text[start..].split_inclusive(['.', '\n']).scan(false, |over, part| {
+        let goes_on = !std::mem::replace(over, part.ends_with('.'));
+        goes_on.then(|| part.trim_end_matches('\n'))
+    });
+    sentence.collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
 }

@@ -217,6 +217,7 @@ fn check_shows_the_line_with_carets_below_what_is_meant() {
         7 | - 见📚[链接](/a.md)，另见[别处](https://example.org/)
           |       ^^^^^^^^^^^^^
           |
+          = note: subscribers see the words without the link, and of a picture only its description
           = help: write the whole address, or set links.base in the configuration
 
     "#]]

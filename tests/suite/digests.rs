@@ -95,7 +95,7 @@ fn the_entries_of_a_list_are_items() {
         expect![[r#"
             S (s)
               5: one <https://example.org/1> 
-              6: two <https://example.org/2> <p><a href="https://example.org/2">two</a> and more</p>
+              6: two and more <https://example.org/2> 
               7: three <https://example.org/3> <p>text</p>
               8: four is a sentence. <-> <p>four is a sentence. Here is another.</p>
         "#]],
@@ -312,4 +312,46 @@ fn a_language_that_is_none_is_told() {
     let (digest, findings) = parse("---\nlang: english please\n---\n# T\n");
     assert_eq!((digest.language, findings[0].code, findings[0].line), (None, Code::FrontMatterValue, 2));
     assert_eq!(parse("---\nlang: zh_CN\n---\n# T\n").0.language.as_deref(), Some("zh-CN"));
+}
+
+/// The codes and lines of what is told of a text.
+fn told(text: &str) -> Vec<(usize, Code)> {
+    parse(text).1.iter().map(|finding| (finding.line, finding.code)).collect()
+}
+
+#[test]
+fn the_one_heading_that_leaves_a_level_out_is_told() {
+    let item = |marks: &str, title: &str| format!("{marks} [{title}](https://example.org/{title})\n\ntext\n\n");
+    let regular: String = ["a", "b", "c", "d"].map(|title| item("###", title)).concat();
+    assert_eq!(told(&format!("# T\n\n## S\n\n{regular}{}", item("#####", "e"))), [(21, Code::HeadingSkips)]);
+    let often = format!("# T\n\n## S\n\n{regular}{}{}", item("#####", "e"), item("#####", "f"));
+    assert_eq!(told(&often), [], "where several do, their author means it");
+}
+
+#[test]
+fn brackets_beside_an_address_that_are_no_link_are_told() {
+    let list = |entry: &str| format!("# T\n\n## S\n\n- {entry}\n- [b](https://example.org/b)\n");
+    assert_eq!(told(&list("[The tower] (https://example.org/a) is open")), [(5, Code::LinkBroken)]);
+    assert_eq!(told(&list("[The tower](https://example.org/a-long\n  -one) is open")), [(5, Code::LinkBroken)]);
+    assert_eq!(told(&list("\\[The tower\\] (https://example.org/a) is open")), []);
+    assert_eq!(told(&list("The tower (https://example.org/a) is open")), []);
+}
+
+#[test]
+fn an_empty_section_is_told_unless_its_heading_leads_elsewhere() {
+    let text = |body: &str| format!("# T\n\n## S\n\n{body}## Z\n\n- [b](https://example.org/b)\n");
+    assert_eq!(told(&text("")), [(3, Code::SectionEmpty)]);
+    let (_, findings) = parse(&text("{% include articles/x.md %}\n\n"));
+    assert!(findings[0].message.contains("an include, which is not read here"), "{findings:?}");
+    assert_eq!(told("# T\n\n## [S](https://example.org/s)\n\n## Z\n\n- [b](https://example.org/b)\n"), []);
+    assert_eq!(told("# T\n\n## S\n\n- [b](https://example.org/b)\n\n## Notes\n\n{% include notes.md %}\n"), []);
+}
+
+#[test]
+fn addresses_that_only_a_generator_fills_in_are_told_whatever_the_base_is() {
+    let rules = Rules { base: Some("https://www.example.org/".parse().unwrap()), ..Rules::default() };
+    let text = "# T\n\n## S\n\n- [one](@/a/index.md) x\n- [two](https://https://example.org/x) x\n- [three]() x\n- [four](/d) x\n";
+    let (_, findings) = digest::parse("2025-05-22.md", text.as_bytes(), &rules);
+    let told: Vec<_> = findings.iter().map(|finding| (finding.line, finding.code)).collect();
+    assert_eq!(told, [5, 6, 7].map(|line| (line, Code::LinkUnusable)));
 }

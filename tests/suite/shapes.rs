@@ -186,13 +186,13 @@ fn raw_headings_and_links_are_headings_and_links() {
 
 #[test]
 fn what_other_generators_fill_in_is_left_out() {
-    let text = "---\ndate: 2025-05-22\n---\n{% include head.md\n  id=\"x\" %}\n\n## S\n\n- [a][]{:.x} and `{% raw %}`\n- [b](https://example.org/b c)\n\n{{< note >}}\n\n{% include references.md %}\n[a]: https://example.org/a\n";
+    let text = "---\ndate: 2025-05-22\n---\n{% include head.md\n  id=\"x\" %}\n\n## S\n\n- [a tale][]{:.x} and `{% raw %}`\n- [b](https://example.org/b c)\n\n{{< note >}}\n\n{% include references.md %}\n[a tale]: https://example.org/a\n";
     check(
         text,
         expect![[r#"
             2025-05-22 2025-05-22
               [S] it holds a list or the like
-                9 a <https://example.org/a> 
+                9 a tale <https://example.org/a> 
                 10 b <https://example.org/b%20c> 
         "#]],
     );
@@ -218,7 +218,7 @@ fn a_reference_that_is_defined_nowhere_is_no_text() {
     );
     let Outcome::Digests(digests) = outcome else { panic!("no digest") };
     let items: Vec<_> = digests[0].items().map(|(_, item)| (item.title.as_str(), item.link.as_deref())).collect();
-    assert_eq!(items, [("Tool #12", None), ("a[i][j] and [1][2] stay", None)]);
+    assert_eq!(items, [("Tool #12 does it, see docs", None), ("a[i][j] and [1][2] stay", None)]);
     assert_eq!(findings.iter().map(|f| f.code).collect::<Vec<_>>(), [feedmill::finding::Code::LinkUndefined]);
 }
 
@@ -518,4 +518,44 @@ fn raw_tags_make_no_link_in_a_link_and_no_element_over_blocks() {
         assert!(roxmltree::Document::parse(&html).is_ok(), "{html}");
         assert!(!item.html.contains("<a href=\"https://example.org/5\">r <a"), "{html}");
     }
+}
+
+#[test]
+fn tags_before_a_link_and_brackets_in_one_are_no_references() {
+    check(
+        "# 2025-05-22\n\n## S\n\n- [disposition: merge][Stabilize deque](https://example.org/1)\n- [video][en] [Writing a language](https://example.org/2)\n- [[Translation][Korean] Part three](https://example.org/3)\n",
+        expect![[r#"
+            2025-05-22 2025-05-22
+              [S] it holds a list or the like
+                5 [disposition: merge]Stabilize deque <https://example.org/1> 
+                6 [video][en] Writing a language <https://example.org/2> 
+                7 [Translation][Korean] Part three <https://example.org/3> 
+        "#]],
+    );
+}
+
+#[test]
+fn comments_of_generators_are_left_out_with_what_is_in_them() {
+    check(
+        "# 2025-05-22\n\n{% comment %}\n\n## Notes to self\n\n- [x](https://example.org/x)\n\n```\ngit log\n```\n{% endcomment %}\n\n{{< comment >}}\n- [y](https://example.org/y)\n{{< /comment >}}\n\n## S\n\n- [a tale](https://example.org/a) {% comment %}b{% endcomment %} of two\n",
+        expect![[r#"
+            2025-05-22 2025-05-22
+              [S] it holds a list or the like
+                20 a tale <https://example.org/a> 
+        "#]],
+    );
+}
+
+#[test]
+fn a_mark_in_a_link_or_in_code_ends_no_title() {
+    check(
+        "# 2025-05-22\n\n## S\n\n- 📹 [video] [Rust Releases! Rust 1.68](https://example.org/1). More text.\n- The `macro_rules! x` attribute. More text, [here](https://example.org/2).\n- [Revert](https://example.org/3) hollow nodes because they broke tests\n",
+        expect![[r#"
+            2025-05-22 2025-05-22
+              [S] it holds a list or the like
+                5 📹 [video] Rust Releases! Rust 1.68. <https://example.org/1> 
+                6 The macro_rules! x attribute. <https://example.org/2> 
+                7 Revert hollow nodes because they broke tests <https://example.org/3> 
+        "#]],
+    );
 }

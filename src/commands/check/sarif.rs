@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::Lines;
-use crate::finding::{Code, Finding, Severity, explanation};
+use crate::finding::{Code, Finding, Severity, effect, explanation};
 
 /// Prints one log with one run.
 pub(super) fn print(out: &mut impl Write, findings: &[Finding], lines: &mut Lines) -> io::Result<()> {
@@ -47,7 +47,7 @@ fn result(finding: &Finding, lines: &mut Lines) -> Value {
         "ruleId": finding.code.to_string(),
         "ruleIndex": finding.code as usize,
         "level": level(finding.severity),
-        "message": { "text": format!("{}. Help: {}", finding.message, finding.remedy) },
+        "message": { "text": format!("{}. {}. Help: {}", finding.message, effect(finding.code), finding.remedy) },
         "locations": [{ "physicalLocation": {
             "artifactLocation": { "uri": uri(&finding.path) },
             "region": {
