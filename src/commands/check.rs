@@ -166,6 +166,8 @@ fn join_standing(findings: &mut Vec<Finding>, digests: usize) {
         // `{{site}}/a` and `{{site}}/b` miss one thing, and so do two channels of one network.
         let cause = address.split_inclusive("}}").next().unwrap_or(address);
         let cause = cause.split_once("://").map_or(cause, |(scheme, _)| scheme);
+        // All that begin at the root of a site, or in the manner of Zola, miss the same base.
+        let cause = ["/", "@/"].into_iter().find(|root| cause.starts_with(root)).unwrap_or(cause);
         Some((finding.code, cause.to_owned()))
     });
 }

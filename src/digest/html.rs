@@ -25,7 +25,7 @@ const MAX_RAW_NESTING: usize = 64;
 const MAX_RAW_WORK: usize = 4_000_000;
 
 /// The same for all bodies of a file: under a second.
-const MAX_FILE_RAW_WORK: usize = 8_000_000;
+const MAX_FILE_RAW_WORK: usize = 6_000_000;
 
 /// The footnotes shown with all items of a file have at most so many times its bytes.
 const FOOTNOTE_REPEATS: usize = 4;
@@ -230,11 +230,36 @@ impl<'a> Renderer<'a> {
             Target::Web(url) | Target::Mail(url) => Some(url),
             Target::Fragment => None,
             other => {
-                findings.extend(complaint(self.source, &other, destination, offset));
+                if !is_of_another_network(destination) {
+                    findings.extend(complaint(self.source, &other, destination, offset));
+                }
                 None
             }
         }
     }
+}
+
+/// Whether an address is meant for another program than a browser: in the middle of a text there is nothing to mend.
+fn is_of_another_network(destination: &str) -> bool {
+    const SCHEMES: [&str; 16] = [
+        "irc",
+        "ircs",
+        "magnet",
+        "mumble",
+        "xmpp",
+        "matrix",
+        "tel",
+        "sms",
+        "sip",
+        "ftp",
+        "nntp",
+        "gopher",
+        "gemini",
+        "webcal",
+        "bitcoin",
+        "lightning",
+    ];
+    destination.split_once(':').is_some_and(|(scheme, _)| SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()))
 }
 
 /// The finding for a target that leads nowhere.
@@ -366,8 +391,9 @@ impl<'a> Body<'_, 'a> {
     }
 
     fn raw_html(&mut self, html: &str, offset: usize) {
-        const STRIPPED: [&str; 10] =
-            ["script", "style", "iframe", "object", "embed", "form", "input", "button", "select", "textarea"];
+        // A style sheet is only for looks.
+        const STRIPPED: [&str; 9] =
+            ["script", "iframe", "object", "embed", "form", "input", "button", "select", "textarea"];
         self.raw = true;
         let source = self.renderer.source;
         if let Some(name) = STRIPPED.into_iter().find(|name| opens(html, name)) {

@@ -294,7 +294,9 @@ impl<'r, 'a> Gatherer<'r, 'a> {
     /// share one of the two are told.
     pub fn settle_doubles(&mut self) {
         let rules = self.context.rules;
-        for section in &mut self.sections {
+        let mut findings = Vec::new();
+        let mut sections = std::mem::take(&mut self.sections);
+        for section in &mut sections {
             let mut by_link: HashMap<String, usize> = HashMap::new();
             let mut by_title: HashMap<String, usize> = HashMap::new();
             let mut doubles: Vec<usize> = Vec::new();
@@ -322,13 +324,18 @@ impl<'r, 'a> Gatherer<'r, 'a> {
                         let message =
                             format!("`{}` has the same link as line {}", cut(&item.title, 60), first(other).line);
                         let remedy = "give each its own link, or join them";
-                        self.findings.push(Finding::new(&item.path, place, Code::LinkTwice, message, remedy));
+                        findings.push(Finding::new(&item.path, place, Code::LinkTwice, message, remedy));
                     }
-                    (None, Some(other)) if item.link.is_some() && !title.is_empty() => {
+                    (None, Some(other))
+                        if item.link.is_some()
+                            && !title.is_empty()
+                            && first(other).categories == item.categories
+                            && self.shown_on_line(first(other)) == self.shown_on_line(item) =>
+                    {
                         let message =
                             format!("`{}` is the title of line {} as well", cut(&item.title, 60), first(other).line);
                         let remedy = "if it is the same story, leave one out; else tell them apart in the title";
-                        self.findings.push(Finding::new(&item.path, place, Code::TitleTwice, message, remedy));
+                        findings.push(Finding::new(&item.path, place, Code::TitleTwice, message, remedy));
                     }
                     _ => {}
                 }
@@ -341,6 +348,20 @@ impl<'r, 'a> Gatherer<'r, 'a> {
             doubles.dedup();
             doubles.into_iter().rev().for_each(|at| drop(section.items.remove(at)));
         }
+        self.sections = sections;
+        self.findings.extend(findings);
+    }
+
+    /// The line an item begins on without the addresses in it: what tells two stories of one title apart.
+    fn shown_on_line(&self, item: &Item) -> String {
+        let line = self.reader.source.line_text(item.line);
+        let mut shown = String::new();
+        let mut rest = line;
+        while let Some((before, after)) = rest.split_once("](") {
+            shown.push_str(before);
+            rest = after.split_once(')').map_or("", |(_, rest)| rest);
+        }
+        normalized(&(shown + rest))
     }
 
     fn section_at(&mut self, index: usize) -> &mut Vec<Item> {

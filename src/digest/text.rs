@@ -207,9 +207,12 @@ pub fn cut(text: &str, max_chars: usize) -> String {
 /// The first sentence of a text with its mark, or the whole text when it is one sentence.
 pub fn first_sentence(text: &str) -> &str {
     let mut characters = text.char_indices().peekable();
+    let mut has_word = false;
     while let Some((at, character)) = characters.next() {
         let next = characters.peek().map(|(_, next)| *next);
-        if ends_sentence(character, next) {
+        // `5/4. Meeting` is one.
+        has_word |= character.is_alphabetic();
+        if has_word && ends_sentence(character, next) {
             return &text[..at + character.len_utf8()];
         }
     }
