@@ -255,6 +255,9 @@ impl Text {
         findings.extend(self.findings);
         lint::join_alike(&mut findings);
         findings.sort_by_key(|finding| (finding.line, finding.column));
+        // A picture that links to itself has one address.
+        findings
+            .dedup_by(|one, other| one.line == other.line && one.code == other.code && one.message == other.message);
         (if digests.is_empty() { Outcome::Unusable } else { Outcome::Digests(digests) }, findings)
     }
 }
@@ -363,7 +366,11 @@ impl<'f> File<'f> {
     ) -> String {
         let blocks = issue.lead.iter().filter(|at| outline.blocks[**at].kind != Kind::Footnote);
         let lead: Vec<_> = blocks.flat_map(|at| outline.of(*at).iter().cloned()).collect();
-        renderer.render(&lead, findings)
+        let mut told = Vec::new();
+        let html = renderer.render(&lead, &mut told);
+        // Ways around the author's own site are no stories.
+        findings.extend(told.into_iter().filter(|finding| finding.code != Code::LinkRelative));
+        html
     }
 
     fn date_without_headings(&self) -> Option<NaiveDate> {

@@ -351,7 +351,7 @@ impl<'c> Context<'c, '_> {
         if split::is_contents(events) {
             return true;
         }
-        let lines = self.outline.source_of(block).bytes().filter(|byte| *byte == b'\n').take(2).count();
+        let lines = memchr::memchr_iter(b'\n', self.outline.source_of(block).as_bytes()).take(2).count();
         if self.names.len() < 2 || lines == 0 || has_link(events) {
             return false;
         }

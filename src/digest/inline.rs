@@ -11,6 +11,12 @@ use pulldown_cmark::{CowStr, Event, LinkType, Tag, TagEnd};
 
 use super::outline::Spanned;
 
+/// About how many events a text has: so much room is made at once.
+pub(super) fn likely_events(text: &str) -> usize {
+    const BYTES_PER_EVENT: usize = 24;
+    text.len() / BYTES_PER_EVENT + 16
+}
+
 /// Texts that follow each other in the source as one: the parser gives each sign that could have been Markdown by itself.
 ///
 /// Entities and escapes make a text differ from its source; such texts stay apart, for their signs are meant as signs.
@@ -19,10 +25,8 @@ pub(super) fn join<'a>(
     text: &'a str,
     text_start: usize,
 ) -> Vec<Spanned<'a>> {
-    /// The bytes of text for each event, about.
-    const BYTES_PER_EVENT: usize = 24;
     let source = |start: usize, end: usize| text.get(start - text_start..end - text_start);
-    let mut joined: Vec<Spanned<'a>> = Vec::with_capacity(text.len() / BYTES_PER_EVENT + 16);
+    let mut joined: Vec<Spanned<'a>> = Vec::with_capacity(likely_events(text));
     for (event, span) in events {
         if let (Event::Text(part), Some((Event::Text(before), place))) = (&event, joined.last_mut())
             && place.end == span.start

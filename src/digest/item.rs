@@ -85,6 +85,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             None => self.take_title(&mut body),
         };
         let title = if title.is_empty() { sentence_title(&body) } else { title };
+        let title = if title.is_empty() { picture_title(&body) } else { title };
         if title.is_empty() || (why == ItemWhy::ListEntry && title.contains("://") && self.is_home_page_only(&body)) {
             let message = "an item without a title is left out";
             let remedy = "write a heading, or text that can serve as one";
@@ -106,7 +107,12 @@ impl<'r, 'a> Reader<'r, 'a> {
                 (None, best) => best,
             },
         };
-        if link.is_none() && !leads_nowhere && !has_link(&body) && !is_all_emphasis(&body) {
+        if link.is_none()
+            && title.contains(char::is_alphabetic)
+            && !leads_nowhere
+            && !has_link(&body)
+            && !is_all_emphasis(&body)
+        {
             let remedy =
                 "end it with [Read more](https://…), or leave it: the entry then leads to its place on your page";
             findings.push(self.source.finding(offset, Code::ItemWithoutLink, format!("`{title}` has no link"), remedy));
@@ -115,8 +121,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         // A text that only says the title again is none, unless it leads to more places.
         let leads_on =
             || links(&body).filter_map(|(start, _)| self.web_target(&body[start].0)).any(|url| Some(url) != link);
-        let repeats_title =
-            text.len() <= title.len() * 2 + 16 && normalized(&text) == normalized(&title) && !leads_on();
+        let repeats_title = text.len() <= title.len() + 32 && normalized(&text) == normalized(&title) && !leads_on();
         // Rendered all the same, because links that lead nowhere are told there.
         let html = Some(self.renderer.render(&body, findings)).filter(|_| !repeats_title).unwrap_or_default();
         let summary = if repeats_title { String::new() } else { cut(&text, SUMMARY_MAX_CHARS) };
@@ -158,8 +163,8 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     /// Takes the link out that only says "read the original", and gives where it leads.
     fn take_label_link(&self, body: &mut Vec<Spanned<'a>>, findings: &mut Vec<Finding>) -> Option<String> {
-        let labels = links(body).filter(|(start, end)| self.is_label(&body[*start..*end]));
-        let (start, end) = labels.filter(|(_, end)| is_last_in_its_block(body, *end)).last()?;
+        let last = links(body).filter(|(_, end)| is_last_in_its_block(body, *end));
+        let (start, end) = last.filter(|(start, end)| self.is_label(&body[*start..*end])).last()?;
         let (Event::Start(Tag::Link { dest_url, .. }), span) = &body[start] else { return None };
         let (destination, offset) = (dest_url.to_string(), span.start);
         let found = match target(&destination, self.rules.base.as_ref()) {
@@ -441,6 +446,12 @@ fn sentence_title(body: &[Spanned<'_>]) -> String {
     cut(&text[..end], TITLE_MAX_CHARS)
 }
 
+/// What the first picture shows, where there is no other text.
+fn picture_title(body: &[Spanned<'_>]) -> String {
+    let start = body.iter().position(|(event, _)| matches!(event, Event::Start(Tag::Image { .. })));
+    start.map_or_else(String::new, |start| clean_title(&plain(&body[start + 1..end_of(body, start)])))
+}
+
 fn first_paragraph(text: String) -> String {
     let paragraph = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     // What led to an address leads to nothing now.
@@ -469,10 +480,12 @@ fn without_inner_marks<'a>(events: &[&Spanned<'a>]) -> Vec<Spanned<'a>> {
 
 /// A title on one line, without the asterisks of bold that did not work out, numbering, and a colon at its end.
 pub fn clean_title(text: &str) -> String {
-    let line = if text.contains("**") { one_line(&text.replace("**", "")) } else { one_line(text) };
-    let line = cut(&line, MAX_HEADING_CHARS);
-    let title = without_numbering(&line);
-    title.trim_end_matches([':', '：']).trim().to_owned()
+    let mut line = if text.contains("**") { one_line(&text.replace("**", "")) } else { one_line(text) };
+    if line.len() > MAX_HEADING_CHARS {
+        line = cut(&line, MAX_HEADING_CHARS);
+    }
+    let title = without_numbering(&line).trim_end_matches([':', '：']).trim();
+    if title.len() == line.len() { line } else { title.to_owned() }
 }
 
 /// The text without a leading `1. `, `2、`, `3）` or `4)`; `3.5 billion` and `2025` are no numbering.

@@ -116,8 +116,9 @@ impl<'a> Outline<'a> {
     /// them.
     pub fn skim(text: &'a str, text_start: usize, max_nesting: usize) -> Outline<'a> {
         let parsed = Parser::new_ext(text, OPTIONS).into_offset_iter();
-        let parsed = parsed.map(|(event, span)| (event, span.start + text_start..span.end + text_start)).collect();
-        Outline::of_events(with_raw_blocks(parsed), text, text_start, max_nesting)
+        let mut events: Vec<Spanned<'a>> = Vec::with_capacity(inline::likely_events(text));
+        events.extend(parsed.map(|(event, span)| (event, span.start + text_start..span.end + text_start)));
+        Outline::of_events(with_raw_blocks(events), text, text_start, max_nesting)
     }
 
     fn of_events(events: Vec<Spanned<'a>>, text: &'a str, text_start: usize, max_nesting: usize) -> Outline<'a> {

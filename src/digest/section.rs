@@ -116,12 +116,12 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         self.siblings(&children, Some(index), &categories);
         let says_nothing = node.body.clone().all(|at| matches!(self.outline().blocks[at].kind, Kind::Break));
         if self.items == before && says_nothing {
-            self.tell_empty(heading, node);
+            self.tell_empty(heading, node, outer.is_some());
         }
     }
 
-    /// That a section has no items, unless its heading leads to them elsewhere.
-    fn tell_empty(&mut self, heading: usize, node: &Node) {
+    /// That a section has no items, unless its heading leads to them elsewhere. A group within one is not missed.
+    fn tell_empty(&mut self, heading: usize, node: &Node, is_group: bool) {
         let blocks = &self.outline().blocks;
         let source = self.reader.source;
         let offset = blocks[heading].span.start;
@@ -130,7 +130,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         let is_link = matches!(self.inline_of(heading).first(), Some((Event::Start(Tag::Link { .. }), _)));
         // Notes that the site puts below every digest.
         let is_at_the_end = is_included && next == source.text.len();
-        if is_link || is_at_the_end {
+        if is_link || is_at_the_end || (is_group && !is_included) {
             return;
         }
         let name = cut(&self.outline().text_of(heading), 60);
@@ -297,12 +297,12 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         let mut findings = Vec::new();
         let mut sections = std::mem::take(&mut self.sections);
         for section in &mut sections {
-            let mut by_link: HashMap<String, usize> = HashMap::new();
+            let mut by_link: HashMap<&str, usize> = HashMap::new();
             let mut by_title: HashMap<String, usize> = HashMap::new();
             let mut doubles: Vec<usize> = Vec::new();
             for (at, item) in section.items.iter().enumerate() {
                 let title = normalized(&item.title);
-                let same_link = item.link.as_ref().and_then(|link| by_link.get(link)).copied();
+                let same_link = item.link.as_deref().and_then(|link| by_link.get(link)).copied();
                 let same_title = by_title.get(&title).copied();
                 let place = Place { line: item.line, column: 1 };
                 let first = |other: usize| &section.items[other];
@@ -340,7 +340,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
                     _ => {}
                 }
                 if let Some(link) = &item.link {
-                    by_link.entry(link.clone()).or_insert(at);
+                    by_link.entry(link).or_insert(at);
                 }
                 by_title.entry(title).or_insert(at);
             }

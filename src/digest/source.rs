@@ -119,7 +119,8 @@ pub fn is_garbled(bytes: &[u8]) -> bool {
 /// has no LF at all.
 fn clean(text: &str) -> (String, Vec<usize>) {
     if !text.contains('\r') && !text.contains('\u{FEFF}') && is_plainly_safe(text) {
-        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        let line_starts =
+            std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1)).collect();
         return (text.to_owned(), line_starts);
     }
     let mut result = String::with_capacity(text.len());

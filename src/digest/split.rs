@@ -381,7 +381,7 @@ fn entries<'a>(list: &[Spanned<'a>], categories: &[String]) -> Vec<Draft<'a>> {
             drafts.extend(lists.iter().flat_map(|nested| entries(&entry[nested.clone()], &categories)));
             continue;
         }
-        let draft = Draft::new(as_blocks(entry.to_vec()), list[range.start].1.start, ItemWhy::ListEntry);
+        let draft = Draft::new(as_blocks(entry), list[range.start].1.start, ItemWhy::ListEntry);
         drafts.push(Draft { categories: categories.to_vec(), ..draft });
     }
     drafts
@@ -415,7 +415,7 @@ fn group_label(own: &[Spanned<'_>]) -> Option<String> {
 }
 
 /// The inline events that begin a tight list entry, as a paragraph, so that the entry stands alone as HTML.
-fn as_blocks(mut body: Vec<Spanned<'_>>) -> Vec<Spanned<'_>> {
+fn as_blocks<'a>(entry: &[Spanned<'a>]) -> Vec<Spanned<'a>> {
     let is_block = |event: &Event<'_>| {
         matches!(
             event,
@@ -430,12 +430,16 @@ fn as_blocks(mut body: Vec<Spanned<'_>>) -> Vec<Spanned<'_>> {
             ) | Event::Rule
         )
     };
-    let inline = body.iter().position(|(event, _)| is_block(event)).unwrap_or(body.len());
-    if inline > 0 {
-        let at = body[0].1.start;
-        body.insert(inline, (Event::End(TagEnd::Paragraph), at..at));
-        body.insert(0, (Event::Start(Tag::Paragraph), at..at));
+    let inline = entry.iter().position(|(event, _)| is_block(event)).unwrap_or(entry.len());
+    if inline == 0 {
+        return entry.to_vec();
     }
+    let at = entry[0].1.start;
+    let mut body = Vec::with_capacity(entry.len() + 2);
+    body.push((Event::Start(Tag::Paragraph), at..at));
+    body.extend_from_slice(&entry[..inline]);
+    body.push((Event::End(TagEnd::Paragraph), at..at));
+    body.extend_from_slice(&entry[inline..]);
     body
 }
 

@@ -112,7 +112,9 @@ pub fn normalized(text: &str) -> String {
 
 fn normalized_nfkc(text: &str) -> String {
     let is_kept = |c: &char| c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(*c);
-    text.nfkc().flat_map(char::to_lowercase).filter(is_kept).collect()
+    let mut result = String::with_capacity(text.len());
+    result.extend(text.nfkc().flat_map(char::to_lowercase).filter(is_kept));
+    result
 }
 
 /// Whether NFKC leaves a character as it is whatever stands beside it, or makes another sign of a sign.
