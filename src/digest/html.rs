@@ -159,6 +159,8 @@ pub struct Renderer<'a> {
     /// How much more the sanitizer may do for this file.
     raw_work: Cell<usize>,
     sanitizer: OnceCell<ammonia::Builder<'static>>,
+    /// The room that the events of the last body took.
+    room: Cell<Vec<Event<'a>>>,
 }
 
 impl<'a> Renderer<'a> {
@@ -179,6 +181,7 @@ impl<'a> Renderer<'a> {
             footnote_bytes,
             raw_work: Cell::new(MAX_FILE_RAW_WORK),
             sanitizer: OnceCell::new(),
+            room: Cell::default(),
         }
     }
 
@@ -187,22 +190,23 @@ impl<'a> Renderer<'a> {
         let mut body = Body {
             renderer: self,
             findings,
-            events: Vec::with_capacity(events.len()),
+            events: self.room.take(),
             raw: false,
             notes: Vec::new(),
             numbers: HashMap::new(),
         };
         body.walk(events);
         body.append_notes();
-        let Body { events, raw, .. } = body;
+        let Body { mut events, raw, .. } = body;
         let bytes: usize = events.iter().map(|event| if let Event::Text(text) = event { text.len() } else { 16 }).sum();
         let too_deep = raw && !self.may_sanitize(&events);
         let mut html = String::with_capacity(bytes + bytes / 2);
         if too_deep {
-            push_html(&mut html, events.into_iter().map(raw_as_text));
+            push_html(&mut html, events.drain(..).map(raw_as_text));
         } else {
-            push_html(&mut html, events.into_iter());
+            push_html(&mut html, events.drain(..));
         }
+        self.room.set(events);
         if raw && !too_deep {
             html = self.sanitize(&html);
         }

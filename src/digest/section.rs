@@ -14,7 +14,7 @@ use super::item::{Draft, Reader, is_profile};
 use super::name::{comparable, section_title, short_hash, slug_of};
 use super::outline::{Kind, Node, Outline, plain};
 use super::split::{self, Shape, has_link};
-use super::text::{cut, normalized, one_line};
+use super::text::{cut, is_cjk, normalized, one_line};
 use super::why::{ItemWhy, SectionWhy};
 use super::{Dedupe, Item, ItemForm, Prose, Section, Unknown};
 use crate::finding::{Code, Finding, Place};
@@ -298,12 +298,12 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         let mut sections = std::mem::take(&mut self.sections);
         for section in &mut sections {
             let mut by_link: HashMap<&str, usize> = HashMap::new();
-            let mut by_title: HashMap<String, usize> = HashMap::new();
+            let mut by_title: HashMap<u64, usize> = HashMap::new();
             let mut doubles: Vec<usize> = Vec::new();
             for (at, item) in section.items.iter().enumerate() {
-                let title = normalized(&item.title);
+                let title = letters(&item.title);
                 let same_link = item.link.as_deref().and_then(|link| by_link.get(link)).copied();
-                let same_title = by_title.get(&title).copied();
+                let same_title = by_title.get(&title).copied().filter(|_| title != letters(""));
                 let place = Place { line: item.line, column: 1 };
                 let first = |other: usize| &section.items[other];
                 match (same_link, same_title) {
@@ -328,7 +328,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
                     }
                     (None, Some(other))
                         if item.link.is_some()
-                            && !title.is_empty()
+                            && normalized(&first(other).title) == normalized(&item.title)
                             && first(other).categories == item.categories
                             && self.shown_on_line(first(other)) == self.shown_on_line(item) =>
                     {
@@ -436,6 +436,13 @@ fn are_alike(one: &str, other: &str) -> bool {
     let same_digits = digits(short) == digits(long);
     let goes_on = long.starts_with(short.as_str()) && short.chars().count() >= BEGINNING_CHARS;
     short == long || (same_digits && (goes_on || strsim::normalized_damerau_levenshtein(short, long) >= ALIKE))
+}
+
+/// A number for the letters and digits of a title (FNV-1a): titles that compare equal mostly have the same.
+fn letters(title: &str) -> u64 {
+    title.chars().filter(|c| is_cjk(*c) || c.is_alphanumeric()).fold(0xcbf2_9ce4_8422_2325, |hash, character| {
+        (hash ^ u64::from(character.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// The digits of a title: dates and versions tell stories apart.

@@ -221,9 +221,11 @@ pub fn first_sentence(text: &str) -> &str {
     text
 }
 
+/// The end of the last sentence; one that ends in the first third is too short for a summary.
 fn last_sentence_end(text: &str) -> Option<usize> {
     let mut end = None;
-    let mut characters = text.char_indices().peekable();
+    let half = text.ceil_char_boundary(text.len() / 3);
+    let mut characters = text[half..].char_indices().map(|(at, character)| (half + at, character)).peekable();
     while let Some((at, character)) = characters.next() {
         let next = characters.peek().map(|(_, next)| *next);
         if next.is_some() && ends_sentence(character, next) {
