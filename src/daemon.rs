@@ -108,7 +108,7 @@ impl Mill {
             tracing::info!("no state folder: times of corrections and of late items last until the next start only");
             return;
         };
-        match Ledger::open(folder) {
+        match Ledger::open(folder, &self.options.site.ids) {
             Ok(ledger) => {
                 self.library.recall(ledger.memory().clone());
                 self.ledger = ledger;

@@ -1,13 +1,14 @@
 //! What has been published: lasting ids, moments of publication, meaningful changes.
 //!
 //! [`Ledger::settle`] turns digests into what readers may see of them at a moment. It is the only place where "now" has a
-//! say. An id is made of the digest's key and the story's canonical link, so that it comes out the same without any
-//! memory; the memory keeps the times of what was seen before. What a newcomer gets wrong: nothing here depends on a
-//! title, a position, a file name or the public address.
+//! say. A new id is made of the digest's key and the story's canonical link, so that it comes out the same without any
+//! memory; an item that was published before is recognised and keeps the id it had ([`recognition`]). What a newcomer gets
+//! wrong: nothing here depends on a position, a file name or the public address.
 
+mod recognition;
 mod store;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::digest::learnt::{Memory, Strength};
 use crate::digest::text::normalized;
 use crate::digest::{Digest, Item};
 use crate::finding::{Code, Finding, Place};
+use recognition::Prints;
 
 /// How ids and moments are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +136,7 @@ struct Record {
 struct Records {
     digests: HashMap<String, Record>,
     items: HashMap<String, Record>,
+    prints: Prints,
 }
 
 /// A record that is new or another than before.
@@ -175,8 +178,8 @@ impl Ledger {
     ///
     /// # Errors
     /// When the folder cannot be written, or the file is no ledger or one of a newer version. Nothing is changed then.
-    pub fn open(folder: &Path) -> anyhow::Result<Ledger> {
-        let (store, records, memory) = store::Store::open(folder)?;
+    pub fn open(folder: &Path, options: &Options) -> anyhow::Result<Ledger> {
+        let (store, records, memory) = store::Store::open(folder, options)?;
         Ok(Ledger { records, unwritten: Vec::new(), memory, store: Some(store) })
     }
 
@@ -184,8 +187,8 @@ impl Ledger {
     ///
     /// # Errors
     /// When there is none, or the file is no ledger or one of another version.
-    pub fn open_to_read(folder: &Path) -> anyhow::Result<Ledger> {
-        let (store, records, memory) = store::Store::open_to_read(folder)?;
+    pub fn open_to_read(folder: &Path, options: &Options) -> anyhow::Result<Ledger> {
+        let (store, records, memory) = store::Store::open_to_read(folder, options)?;
         Ok(Ledger { records, unwritten: Vec::new(), memory, store: Some(store) })
     }
 
@@ -243,7 +246,7 @@ impl Ledger {
             by_date.entry(entry.1.date).or_default().push(entry);
         }
         let mut settlement = Settlement::default();
-        let mut names = Names::default();
+        let mut news = TimeDelta::zero();
         for (date, mut editions) in by_date {
             editions.sort_by(|one, other| one.0.cmp(&other.0));
             let moment = moment(date, options);
@@ -254,16 +257,12 @@ impl Ledger {
                     .extend(editions.iter().map(|(_, digest)| Waiting { digest: digest.clone(), moment }));
                 continue;
             }
+            let names = self.records.prints.recognise(&editions, options);
             let mut moment = moment.min(now);
-            for (key, digest) in editions {
+            for ((key, digest), names) in editions.into_iter().zip(names) {
                 let slot = i64::try_from(digest.len()).map_or(SLOT_SECONDS, |items| items.max(SLOT_SECONDS));
-                settlement.digests.push(self.settle_one(
-                    (key, digest),
-                    moment.fixed_offset(),
-                    now.fixed_offset(),
-                    options,
-                    &mut names,
-                ));
+                let times = Times { moment: moment.fixed_offset(), now: now.fixed_offset(), news: &mut news };
+                settlement.digests.push(self.settle_one((key, digest), names, times, options));
                 moment -= TimeDelta::seconds(slot);
             }
         }
@@ -276,13 +275,13 @@ impl Ledger {
     fn settle_one(
         &mut self,
         (key, digest): (&str, &Arc<Digest>),
-        moment: DateTime<FixedOffset>,
-        now: DateTime<FixedOffset>,
+        names: Vec<(String, String)>,
+        times: Times<'_>,
         options: &Options,
-        names: &mut Names,
     ) -> Settled {
+        let Times { moment, now, news } = times;
         let known = self.records.digests.get(key).cloned();
-        let hash = hash_of(digest.items().map(|(_, item)| item), &digest.title);
+        let hash = hash_of(digest.items().map(|(_, item)| item), &digest.title, options);
         let own = settled(known.as_ref(), moment, now, hash);
         if known.as_ref() != Some(&own) {
             self.records.digests.insert(key.to_owned(), own.clone());
@@ -290,18 +289,18 @@ impl Ledger {
         }
         let mut items = Vec::with_capacity(digest.len());
         let mut next = own.published;
-        for ((_, item), (anchor, id)) in digest.items().zip(names.of(digest, options)) {
+        for ((_, item), (anchor, id)) in digest.items().zip(names) {
             let before = self.records.items.get(&id);
             let mut first = next;
             if known.is_some() && before.is_none() {
-                first = now - names.news;
+                first = now - *news;
             }
             next -= TimeDelta::seconds(1);
-            let record = settled(before, first, now - names.news, hash_of([item], ""));
+            let record = settled(before, first, now - *news, hash_of([item], "", options));
             if before != Some(&record) {
                 // What is new or corrected in one look has distinct times too.
                 if known.is_some() {
-                    names.news += TimeDelta::seconds(1);
+                    *news += TimeDelta::seconds(1);
                 }
                 self.records.items.insert(id.clone(), record.clone());
                 let (digest, title, link) = (key.to_owned(), item.title.clone(), item.link.clone());
@@ -315,6 +314,15 @@ impl Ledger {
     }
 }
 
+/// The times that a digest is settled with.
+struct Times<'t> {
+    /// When the digest is published.
+    moment: DateTime<FixedOffset>,
+    now: DateTime<FixedOffset>,
+    /// How far before now the next late or corrected item of this look is put.
+    news: &'t mut TimeDelta,
+}
+
 /// The record of something seen now: first published then or before, updated when its words are others.
 fn settled(before: Option<&Record>, first: DateTime<FixedOffset>, now: DateTime<FixedOffset>, hash: [u8; 8]) -> Record {
     match before {
@@ -326,13 +334,11 @@ fn settled(before: Option<&Record>, first: DateTime<FixedOffset>, now: DateTime<
 
 /// The ids that the items of digests get when nothing of them was published before: by digest key, in file order.
 pub fn derived_ids(digests: &[(String, Arc<Digest>)], options: &Options) -> HashMap<String, Vec<String>> {
-    let mut names = Names::default();
     let mut sorted: Vec<_> = digests.iter().collect();
     sorted.sort_by(|one, other| one.0.cmp(&other.0));
-    let ids = sorted
-        .into_iter()
-        .map(|(key, digest)| (key.clone(), names.of(digest, options).into_iter().map(|(_, id)| id).collect()));
-    ids.collect()
+    let names = Prints::default().recognise(&sorted, options);
+    let ids = sorted.into_iter().zip(names);
+    ids.map(|((key, _), names)| (key.clone(), names.into_iter().map(|(_, id)| id).collect())).collect()
 }
 
 /// The date at `publish_at` in the zone. In the hour that a change to summer time leaves out, the first moment after it;
@@ -351,64 +357,6 @@ fn moment(date: chrono::NaiveDate, options: &Options) -> DateTime<Tz> {
 
 fn whole_seconds(now: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now)
-}
-
-/// The names given to items so far, by the date and language of their digests: several files of one date share them, so that
-/// no id says which file an item stands in.
-#[derive(Debug, Default)]
-struct Names {
-    taken: HashMap<String, HashMap<String, u32>>,
-    /// How far before now the next late or corrected item of this look is put.
-    news: TimeDelta,
-}
-
-impl Names {
-    /// Anchor and id of each item of a digest, in file order.
-    fn of(&mut self, digest: &Digest, options: &Options) -> Vec<(String, String)> {
-        let fixed: HashSet<&str> = digest.items().filter_map(|(_, item)| item.id.as_deref()).collect();
-        // How often a name was wished for, so that five thousand equal items are numbered in five thousand steps.
-        let taken = self.taken.entry(digest.key.clone()).or_default();
-        let anchors = digest.items().map(|(_, item)| {
-            let wishes = wishes(item, options);
-            let free = |wish: &&String| {
-                let is_own = item.id.as_deref() == Some(wish.as_str());
-                (is_own || !fixed.contains(wish.as_str())) && !taken.contains_key(*wish)
-            };
-            let anchor = wishes.iter().find(free).cloned().unwrap_or_else(|| numbered(wishes.last(), taken));
-            taken.insert(anchor.clone(), 1);
-            let id = options.tag(&format!("{}/{anchor}", digest.key));
-            (anchor, id)
-        });
-        anchors.collect()
-    }
-}
-
-/// A name with the first number that is free.
-fn numbered(wish: Option<&String>, taken: &mut HashMap<String, u32>) -> String {
-    let wish = wish.cloned().unwrap_or_default();
-    loop {
-        let count = taken.entry(wish.clone()).or_insert(1);
-        *count += 1;
-        let name = format!("{wish}-{count}");
-        if !taken.contains_key(&name) {
-            return name;
-        }
-    }
-}
-
-/// The names an item would like, best first: its author's, its story's, that with its title.
-fn wishes(item: &Item, options: &Options) -> Vec<String> {
-    let title = normalized(&item.title);
-    let story = item.link.as_deref().map(|link| canonical_link(link, options));
-    let fixed = item.id.as_deref().map(ascii_id).filter(|id| !id.is_empty());
-    let plain = short_hash(story.as_deref().unwrap_or(&title));
-    let both = short_hash(&format!("{}\n{title}", story.unwrap_or_default()));
-    fixed.into_iter().chain([plain, both]).collect()
-}
-
-/// An author's id with only what a `tag:` URI and an anchor may hold.
-fn ascii_id(id: &str) -> String {
-    id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')).collect()
 }
 
 /// What two addresses of one story have in common: without tracking, with sorted parameters.
@@ -443,17 +391,42 @@ fn is_tracking(parameter: &str, options: &Options) -> bool {
     })
 }
 
-/// The words of some items: what must differ for a change to be one.
-fn hash_of<'i>(items: impl IntoIterator<Item = &'i Item>, title: &str) -> [u8; 8] {
+/// The words of some items and where they lead: what must differ for a change to be one. Markup, white space and tracking
+/// say nothing.
+fn hash_of<'i>(items: impl IntoIterator<Item = &'i Item>, title: &str, options: &Options) -> [u8; 8] {
     let mut hasher = Sha256::new();
     hasher.update(normalized(title));
     for item in items {
-        for part in [normalized(&item.title), item.link.clone().unwrap_or_default(), item.html.clone()] {
-            hasher.update(part.split_whitespace().collect::<Vec<_>>().join(" "));
-            hasher.update([0]);
-        }
+        hasher.update(normalized(&item.title));
+        hasher.update([0]);
+        hasher.update(item.link.as_deref().map_or_else(String::new, |link| canonical_link(link, options)));
+        hasher.update([0]);
+        hash_html(&mut hasher, &item.html, options);
+        hasher.update([0]);
     }
     first_bytes(hasher)
+}
+
+/// The words of clean HTML, and the addresses in its tags.
+fn hash_html(hasher: &mut Sha256, html: &str, options: &Options) {
+    for (part, is_tag) in html.split('<').enumerate().flat_map(|(at, part)| match part.split_once('>') {
+        Some((tag, text)) if at > 0 => [(tag, true), (text, false)],
+        _ => [(part, false), ("", false)],
+    }) {
+        if is_tag {
+            for name in ["href=\"", "src=\""] {
+                let address = part.split_once(name).and_then(|(_, rest)| rest.split('"').next());
+                address
+                    .iter()
+                    .for_each(|address| hasher.update(canonical_link(&address.replace("&amp;", "&"), options)));
+            }
+        } else {
+            part.split_whitespace().for_each(|word| {
+                hasher.update(word);
+                hasher.update(b" ");
+            });
+        }
+    }
 }
 
 fn first_bytes(hasher: Sha256) -> [u8; 8] {

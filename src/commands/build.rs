@@ -21,7 +21,9 @@ pub(super) fn run(arguments: &Build) -> anyhow::Result<ExitCode> {
         tracing::warn!(base_url = %options.site.feeds.base_url, "no public address; set it with --base-url or site.base_url");
     }
     let now = arguments.now.unwrap_or_else(Utc::now);
-    let mut ledger = options.state.as_deref().map_or_else(|| Ok(Ledger::default()), Ledger::open)?;
+    let ids = &options.site.ids;
+    let state = options.state.as_deref();
+    let mut ledger = state.map_or_else(|| Ok(Ledger::default()), |state| Ledger::open(state, ids))?;
     let mut library = Library::new(&content, options.library, options.site.rules.clone());
     library.recall(ledger.memory().clone());
     let changes = library.refresh(&HashSet::new(), options.site.ids.today(now))?;

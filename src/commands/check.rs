@@ -132,7 +132,8 @@ fn of_dates(digests: &[(String, Arc<Digest>)], options: &Options) -> Vec<Finding
 
 fn of_folder(folder: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let mut library = Library::new(folder, options.library.clone(), options.site.rules.clone());
-    let mut ledger = options.state.as_deref().map_or_else(|| Ok(Ledger::default()), Ledger::open_to_read)?;
+    let (state, ids) = (options.state.as_deref(), &options.site.ids);
+    let mut ledger = state.map_or_else(|| Ok(Ledger::default()), |state| Ledger::open_to_read(state, ids))?;
     library.recall(ledger.memory().clone());
     let now = Utc::now();
     library.refresh(&HashSet::new(), options.site.ids.today(now))?;
@@ -202,19 +203,35 @@ fn changed_ids(digests: &[Settled], published: &HashMap<&str, Vec<Published>>) -
         let ids: HashSet<&str> = settled.items.iter().map(|identity| identity.id.as_str()).collect();
         let known: HashSet<&str> = published.iter().map(|published| published.id.as_str()).collect();
         let gone = published.iter().filter(|published| !ids.contains(published.id.as_str()));
-        let gone: HashMap<String, &Published> =
-            gone.map(|published| (normalized(&published.title), published)).collect();
+        let mut gone: Vec<&Published> = gone.collect();
         for ((_, item), identity) in settled.digest.items().zip(&settled.items) {
-            let before = gone.get(&normalized(&item.title)).filter(|_| !known.contains(identity.id.as_str()));
-            let Some(before) = before else { continue };
+            if known.contains(identity.id.as_str()) {
+                continue;
+            }
+            // An item whose link and title are both others: only a likely one can be named.
+            let likeness = |published: &&Published| likeness(&published.title, &item.title);
+            let nearest = gone.iter().enumerate().map(|(at, published)| (at, likeness(published)));
+            let nearest = nearest.max_by(|(_, one), (_, other)| one.total_cmp(other));
+            let Some((at, _)) = nearest.filter(|(_, likeness)| *likeness >= LIKELY) else { continue };
+            let before = gone.remove(at);
             let link = before.link.as_deref().unwrap_or("no link");
-            let message = format!("`{}` was published with {link}; every subscriber would see it as new", item.title);
-            let remedy = "keep the link, or give the item the id it had: ### Title {#id}";
+            let message = format!(
+                "`{}` was published as `{}` with {link}; every subscriber would see it as new",
+                item.title, before.title
+            );
+            let remedy = "change the link or the title, not both at once; or leave it if it is another story";
             let place = Place { line: item.line, column: 1 };
             findings.push(Finding::new(&item.path, place, Code::IdChanges, message, remedy));
         }
     }
     findings
+}
+
+/// How alike the titles of an item before and after are at least.
+const LIKELY: f64 = 0.5;
+
+fn likeness(one: &str, other: &str) -> f64 {
+    strsim::normalized_damerau_levenshtein(&normalized(one), &normalized(other))
 }
 
 /// Feeds into which the newest digest does not fit whole.

@@ -430,9 +430,9 @@ fn sentence_title(body: &[Spanned<'_>]) -> String {
     });
     let first: Vec<&Spanned<'_>> =
         spoken.take_while(|(event, _)| !matches!(event, Event::Start(Tag::List(_)))).take(ENOUGH_CHARS).collect();
-    let text = first_paragraph(plain_of(first.iter().copied(), ENOUGH_CHARS));
+    let text = first_paragraph(&plain_of(first.iter().copied(), ENOUGH_CHARS));
     if text.is_empty() {
-        return cut(first_sentence(&first_paragraph(plain_start(body, ENOUGH_CHARS))), TITLE_MAX_CHARS);
+        return cut(first_sentence(&first_paragraph(&plain_start(body, ENOUGH_CHARS))), TITLE_MAX_CHARS);
     }
     let sentence = first_sentence(&text);
     if sentence.len() == text.len()
@@ -441,7 +441,7 @@ fn sentence_title(body: &[Spanned<'_>]) -> String {
         return cut(sentence, TITLE_MAX_CHARS);
     }
     let masked = without_inner_marks(&first);
-    let masked = first_paragraph(plain_of(masked.iter(), ENOUGH_CHARS));
+    let masked = first_paragraph(&plain_of(masked.iter(), ENOUGH_CHARS));
     let end = text.char_indices().nth(first_sentence(&masked).chars().count()).map_or(text.len(), |(end, _)| end);
     cut(&text[..end], TITLE_MAX_CHARS)
 }
@@ -452,7 +452,7 @@ fn picture_title(body: &[Spanned<'_>]) -> String {
     start.map_or_else(String::new, |start| clean_title(&plain(&body[start + 1..end_of(body, start)])))
 }
 
-fn first_paragraph(text: String) -> String {
+fn first_paragraph(text: &str) -> String {
     let paragraph = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     // What led to an address leads to nothing now.
     clean_title(paragraph.trim_end_matches(|c: char| c.is_whitespace() || "，,、：:-–—|".contains(c)))

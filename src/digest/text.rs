@@ -97,11 +97,8 @@ pub fn normalized(text: &str) -> String {
     for character in text.chars() {
         match character {
             'a'..='z' | '0'..='9' | '\u{4E00}'..='\u{9FFF}' => result.push(character),
-            _ if character.is_ascii() => {
-                if character.is_ascii_uppercase() {
-                    result.push(character.to_ascii_lowercase());
-                }
-            }
+            'A'..='Z' => result.push(character.to_ascii_lowercase()),
+            _ if character.is_ascii() => {}
             _ if !is_composed(character) => return normalized_nfkc(text),
             _ if character.is_alphanumeric() => result.extend(character.to_lowercase()),
             _ => {}
@@ -224,8 +221,8 @@ pub fn first_sentence(text: &str) -> &str {
 /// The end of the last sentence; one that ends in the first third is too short for a summary.
 fn last_sentence_end(text: &str) -> Option<usize> {
     let mut end = None;
-    let half = text.ceil_char_boundary(text.len() / 3);
-    let mut characters = text[half..].char_indices().map(|(at, character)| (half + at, character)).peekable();
+    let from = text.ceil_char_boundary(text.len() / 3);
+    let mut characters = text[from..].char_indices().map(|(at, character)| (from + at, character)).peekable();
     while let Some((at, character)) = characters.next() {
         let next = characters.peek().map(|(_, next)| *next);
         if next.is_some() && ends_sentence(character, next) {

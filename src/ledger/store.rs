@@ -11,7 +11,8 @@ use anyhow::{Context as _, ensure};
 use chrono::{DateTime, FixedOffset};
 use rusqlite::{Connection, OpenFlags, Row, params};
 
-use super::{Change, Published, Record, Records};
+use super::recognition::Prints;
+use super::{Change, Options, Published, Record, Records};
 use crate::digest::learnt::{Memory, Strength};
 
 /// The file in the state folder.
@@ -62,7 +63,7 @@ pub(super) struct Store {
 
 impl Store {
     /// Opens the file in a folder, makes both if need be, and reads everything.
-    pub(super) fn open(folder: &Path) -> anyhow::Result<(Store, Records, Memory)> {
+    pub(super) fn open(folder: &Path, options: &Options) -> anyhow::Result<(Store, Records, Memory)> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let path = folder.join(FILE);
         let open = || -> anyhow::Result<(Store, Records, Memory)> {
@@ -71,16 +72,15 @@ impl Store {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             migrate(&mut connection)?;
-            let digests = read(&connection, "SELECT key, published, updated, hash FROM digest")?;
-            let items = read(&connection, "SELECT id, published, updated, hash FROM item")?;
+            let records = read_records(&connection, options)?;
             let memory = read_memory(&connection)?;
-            Ok((Store { connection }, Records { digests, items }, memory))
+            Ok((Store { connection }, records, memory))
         };
         open().with_context(|| format!("cannot use the ledger {}", path.display()))
     }
 
     /// Opens the file in a folder as it is, and reads everything.
-    pub(super) fn open_to_read(folder: &Path) -> anyhow::Result<(Store, Records, Memory)> {
+    pub(super) fn open_to_read(folder: &Path, options: &Options) -> anyhow::Result<(Store, Records, Memory)> {
         let path = folder.join(FILE);
         let open = || -> anyhow::Result<(Store, Records, Memory)> {
             let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -90,10 +90,9 @@ impl Store {
                 done as usize == MIGRATIONS.len(),
                 "it was written by another version; start feedmill with it once"
             );
-            let digests = read(&connection, "SELECT key, published, updated, hash FROM digest")?;
-            let items = read(&connection, "SELECT id, published, updated, hash FROM item")?;
+            let records = read_records(&connection, options)?;
             let memory = read_memory(&connection)?;
-            Ok((Store { connection }, Records { digests, items }, memory))
+            Ok((Store { connection }, records, memory))
         };
         open().with_context(|| format!("cannot read the ledger {}", path.display()))
     }
@@ -173,6 +172,20 @@ fn read_memory(connection: &Connection) -> anyhow::Result<Memory> {
     Ok(memory)
 }
 
+fn read_records(connection: &Connection, options: &Options) -> anyhow::Result<Records> {
+    let digests = read(connection, "SELECT key, published, updated, hash FROM digest")?;
+    let items = read(connection, "SELECT id, published, updated, hash FROM item")?;
+    let mut prints = Prints::default();
+    // As they stood in their digests: the first is the newest.
+    let mut statement = connection.prepare("SELECT id, title, link FROM item ORDER BY published DESC, id")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, title, link): (String, String, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        prints.recall(&id, &title, link.as_deref(), options);
+    }
+    Ok(Records { digests, items, prints })
+}
+
 fn read(connection: &Connection, query: &str) -> anyhow::Result<HashMap<String, Record>> {
     let mut statement = connection.prepare(query)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, record(row)?)))?;
@@ -203,11 +216,11 @@ mod tests {
     #[test]
     fn what_was_written_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut store, records, _) = Store::open(folder.path()).unwrap();
+        let (mut store, records, _) = Store::open(folder.path(), &Options::default()).unwrap();
         assert!(records.items.is_empty());
         store.write(&[change("a"), change("b"), change("a")]).unwrap();
         drop(store);
-        let (_, records, _) = Store::open(folder.path()).unwrap();
+        let (_, records, _) = Store::open(folder.path(), &Options::default()).unwrap();
         assert_eq!(records.items.len(), 2);
         assert_eq!(records.items["a"].published.to_rfc3339(), "2025-05-22T08:00:00+08:00");
         assert_eq!(records.items["a"].hash, [7; 8]);
@@ -216,14 +229,14 @@ mod tests {
     #[test]
     fn what_was_learnt_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut store, _, memory) = Store::open(folder.path()).unwrap();
+        let (mut store, _, memory) = Store::open(folder.path(), &Options::default()).unwrap();
         assert_eq!(memory, Memory::default());
         let date = chrono::NaiveDate::from_ymd_opt(2025, 5, 22).unwrap();
         let section = |strength| Change::Section { language: "en".into(), name: "news".into(), strength };
         let first_seen = Change::FirstSeen { path: "issue-1.md".into(), date };
         store.write(&[section(Strength::Recurs), section(Strength::Frequent), first_seen]).unwrap();
         drop(store);
-        let (_, _, memory) = Store::open(folder.path()).unwrap();
+        let (_, _, memory) = Store::open(folder.path(), &Options::default()).unwrap();
         assert_eq!(memory.sections[&("en".to_owned(), "news".to_owned())], Strength::Frequent);
         assert_eq!(memory.first_seen["issue-1.md"], date);
     }
@@ -231,10 +244,10 @@ mod tests {
     #[test]
     fn a_file_of_a_newer_version_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let (store, _, _) = Store::open(folder.path()).unwrap();
+        let (store, _, _) = Store::open(folder.path(), &Options::default()).unwrap();
         store.connection.pragma_update(None, "user_version", 99).unwrap();
         drop(store);
-        let error = format!("{:#}", Store::open(folder.path()).unwrap_err());
+        let error = format!("{:#}", Store::open(folder.path(), &Options::default()).unwrap_err());
         assert!(error.contains("newer feedmill"), "{error}");
     }
 
@@ -242,7 +255,7 @@ mod tests {
     fn a_file_that_is_no_ledger_is_told() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE), "not a database, but long enough to look like one at first").unwrap();
-        let error = format!("{:#}", Store::open(folder.path()).unwrap_err());
+        let error = format!("{:#}", Store::open(folder.path(), &Options::default()).unwrap_err());
         assert!(error.contains("cannot use the ledger") && error.contains("not a database"), "{error}");
     }
 }

@@ -264,9 +264,14 @@ fn check_tells_which_published_items_would_come_again_as_new() {
     let output = tempfile::tempdir().unwrap();
     let site = output.path().join("site");
     assert!(feedmill(&["build", content, "--state", state, "-o", site.to_str().unwrap()]).status.success());
-    folder.write("2025-05-22.md", "## News\n\n- [One](https://example.org/one)\n- [Two](https://example.org/2)\n");
+    folder.write("2025-05-22.md", "## News\n\n- [One!](https://example.org/1)\n- [Two](https://example.org/two)\n");
+    assert!(!text(&feedmill(&["check", content, "--state", state]).stdout).contains("id-changes"), "recognised");
+    folder.write("2025-05-22.md", "## News\n\n- [One x](https://example.org/one)\n- [Two](https://example.org/2)\n");
     let run = feedmill(&["check", "--format", "short", content, "--state", state]);
-    assert!(text(&run.stdout).contains("2025-05-22.md:3:1: warning: `One` was published with https://example.org/1;"));
+    assert!(
+        text(&run.stdout)
+            .contains("2025-05-22.md:3:1: warning: `One x` was published as `One` with https://example.org/1;")
+    );
     assert_eq!(text(&run.stdout).matches("id-changes").count(), 1);
     let run = feedmill(&["check", content, "--state", site.to_str().unwrap()]);
     assert!(text(&run.stderr).contains("cannot read the ledger"), "{}", text(&run.stderr));

@@ -330,7 +330,7 @@ fn what_was_learnt_stays_when_files_leave_and_the_service_starts_again() {
     let text = |day: usize| format!("# W\n\n## Tip of the day\n\nUse [tool {day}](https://example.org/{day}).\n");
     (1..=3).for_each(|day| folder.write(&format!("2025-05-0{day}.md"), text(day)));
     let state = tempfile::tempdir().unwrap();
-    let mut ledger = Ledger::open(state.path()).unwrap();
+    let mut ledger = Ledger::open(state.path(), &feedmill::ledger::Options::default()).unwrap();
     let library = read(&folder);
     ledger.remember(library.memory());
     ledger.write().unwrap();
@@ -338,7 +338,7 @@ fn what_was_learnt_stays_when_files_leave_and_the_service_starts_again() {
     folder.remove("2025-05-01.md");
     folder.remove("2025-05-02.md");
     let mut later = Library::new(folder.path(), library::Options::default(), Rules::default());
-    later.recall(Ledger::open(state.path()).unwrap().memory().clone());
+    later.recall(Ledger::open(state.path(), &feedmill::ledger::Options::default()).unwrap().memory().clone());
     later.refresh(&HashSet::new(), "2026-01-01".parse().unwrap()).unwrap();
     assert_eq!(sketch_of(&library, "2025-05-03.md"), sketch_of(&later, "2025-05-03.md"));
     assert_eq!(later.digests()[0].1.sections[0].why, SectionWhy::Recurs);

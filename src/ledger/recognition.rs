@@ -1,0 +1,201 @@
+//! Which items were published before, and the ids of those that were not.
+//!
+//! An item is the one it was when its author's id says so, else when link and title are the same, else the link, else the
+//! title. What a newcomer gets wrong: an id that was given once is never given to another item, not even when its own is
+//! gone, for readers still have it.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use super::{Options, canonical_link, short_hash};
+use crate::digest::text::normalized;
+use crate::digest::{Digest, Item};
+
+/// An item as it was last published.
+#[derive(Debug, Clone)]
+struct Print {
+    /// The last part of its id.
+    anchor: String,
+    /// Its canonical link, if it had one, and its normalised title, as numbers.
+    story: Option<u64>,
+    title: u64,
+    /// Whether it was there at the last look; at the first one all are taken to have been.
+    is_live: bool,
+}
+
+/// Everything published, by the key of its digest.
+#[derive(Debug, Default)]
+pub(super) struct Prints {
+    by_digest: HashMap<String, Vec<Print>>,
+}
+
+impl Prints {
+    /// Takes in an item that an earlier run published.
+    pub(super) fn recall(&mut self, id: &str, title: &str, link: Option<&str>, options: &Options) {
+        // `tag:authority,date:key/anchor`
+        let specific = id.splitn(3, ':').nth(2).unwrap_or(id);
+        let Some((key, anchor)) = specific.rsplit_once('/') else { return };
+        let (story, title) = (story_of(link, options), number(&normalized(title)));
+        let print = Print { anchor: anchor.to_owned(), story, title, is_live: true };
+        self.by_digest.entry(key.to_owned()).or_default().push(print);
+    }
+
+    /// Anchor and id of each item of the digests of a date, in file order. Files of one date and language share their names,
+    /// so that no id says which file an item stands in.
+    pub(super) fn recognise(
+        &mut self,
+        editions: &[&(String, Arc<Digest>)],
+        options: &Options,
+    ) -> Vec<Vec<(String, String)>> {
+        let mut names: Vec<Vec<(String, String)>> = vec![Vec::new(); editions.len()];
+        let mut done: HashSet<&str> = HashSet::new();
+        for (_, digest) in editions {
+            let key = digest.key.as_str();
+            if !done.insert(key) {
+                continue;
+            }
+            let parts: Vec<usize> = (0..editions.len()).filter(|at| editions[*at].1.key == key).collect();
+            let items: Vec<&Item> = parts.iter().flat_map(|at| editions[*at].1.items().map(|(_, item)| item)).collect();
+            let known = self.by_digest.entry(key.to_owned()).or_default();
+            let mut anchors = anchors(&items, known, options).into_iter();
+            for at in parts {
+                let own = anchors.by_ref().take(editions[at].1.len());
+                names[at] = own.map(|anchor| (anchor.clone(), options.tag(&format!("{key}/{anchor}")))).collect();
+            }
+        }
+        names
+    }
+}
+
+fn number(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn story_of(link: Option<&str>, options: &Options) -> Option<u64> {
+    link.map(|link| number(&canonical_link(link, options)))
+}
+
+/// The anchors of items; what was published is brought up to date.
+fn anchors(items: &[&Item], known: &mut Vec<Print>, options: &Options) -> Vec<String> {
+    let wanted: Vec<(Option<u64>, u64)> =
+        items.iter().map(|item| (story_of(item.link.as_deref(), options), number(&normalized(&item.title)))).collect();
+    let claims = claims(items, &wanted, known);
+    let mut taken: HashMap<String, u32> = known.iter().map(|print| (print.anchor.clone(), 1)).collect();
+    let fixed: HashSet<String> = items.iter().filter_map(|item| item.id.as_deref().map(ascii_id)).collect();
+    known.iter_mut().for_each(|print| print.is_live = false);
+    let mut anchors = Vec::with_capacity(items.len());
+    for ((item, (story, title)), claim) in items.iter().zip(wanted).zip(claims) {
+        let anchor = match claim {
+            Some(at) => known[at].anchor.clone(),
+            None => new_anchor(item, &fixed, &mut taken, options),
+        };
+        let print = Print { anchor: anchor.clone(), story, title, is_live: true };
+        match claim {
+            Some(at) => known[at] = print,
+            None => known.push(print),
+        }
+        anchors.push(anchor);
+    }
+    anchors
+}
+
+/// For each item which of the published ones it is.
+fn claims(items: &[&Item], wanted: &[(Option<u64>, u64)], known: &[Print]) -> Vec<Option<usize>> {
+    let mut claims: Vec<Option<usize>> = vec![None; items.len()];
+    if known.is_empty() {
+        return claims;
+    }
+    let mut free: HashSet<usize> = (0..known.len()).collect();
+    // Its author's id decides alone: an item with a new one is a new item.
+    let anchors: HashMap<&str, usize> = known.iter().enumerate().map(|(at, print)| (&*print.anchor, at)).collect();
+    for (item, claim) in items.iter().zip(&mut claims) {
+        let at = item.id.as_deref().and_then(|id| anchors.get(ascii_id(id).as_str()).copied());
+        *claim = at.filter(|at| free.remove(at));
+    }
+    let is_open = |claims: &[Option<usize>], at: usize| claims[at].is_none() && items[at].id.is_none();
+    // The same link and the same title, in the order in which they were published.
+    let mut same: HashMap<(Option<u64>, u64), Vec<usize>> = HashMap::new();
+    for at in (0..known.len()).rev().filter(|at| free.contains(at)) {
+        same.entry((known[at].story, known[at].title)).or_default().push(at);
+    }
+    for at in 0..items.len() {
+        if is_open(&claims, at) {
+            claims[at] = same.get_mut(&wanted[at]).and_then(Vec::pop).filter(|known| free.remove(known));
+        }
+    }
+    // The same link: the title was edited. What is gone for longer comes back only if nobody else has its link.
+    let mut stories: HashMap<u64, Vec<usize>> = HashMap::new();
+    let shared: HashSet<u64> =
+        (0..items.len()).filter(|at| claims[*at].is_some()).filter_map(|at| wanted[at].0).collect();
+    for at in (0..known.len()).rev().filter(|at| free.contains(at)) {
+        if let Some(story) = known[at].story.filter(|story| known[at].is_live || !shared.contains(story)) {
+            stories.entry(story).or_default().push(at);
+        }
+    }
+    stories.values_mut().for_each(|found| found.sort_by_key(|at| known[*at].is_live));
+    for at in 0..items.len() {
+        if let Some(story) = wanted[at].0.filter(|_| is_open(&claims, at)) {
+            claims[at] = stories.get_mut(&story).and_then(Vec::pop).filter(|known| free.remove(known));
+        }
+    }
+    // The same title: the link was corrected. Only where no other item has that title.
+    let mut titles: HashMap<u64, (Vec<usize>, Vec<usize>)> = HashMap::new();
+    for at in (0..items.len()).filter(|at| is_open(&claims, *at)) {
+        titles.entry(wanted[at].1).or_default().0.push(at);
+    }
+    for at in free.iter().copied().filter(|at| known[*at].is_live) {
+        titles.entry(known[at].title).or_default().1.push(at);
+    }
+    for (item, print) in
+        titles.into_iter().filter(|(title, _)| *title != number("")).filter_map(|(_, (items, prints))| {
+            match (items.as_slice(), prints.as_slice()) {
+                ([item], [print]) => Some((*item, *print)),
+                _ => None,
+            }
+        })
+    {
+        claims[item] = Some(print);
+    }
+    claims
+}
+
+/// An anchor that no item has or had.
+fn new_anchor(item: &Item, fixed: &HashSet<String>, taken: &mut HashMap<String, u32>, options: &Options) -> String {
+    let own = item.id.as_deref().map(ascii_id);
+    let wishes = wishes(item, options);
+    let free = |wish: &&String| (own.as_ref() == Some(*wish) || !fixed.contains(*wish)) && !taken.contains_key(*wish);
+    let anchor = wishes.iter().find(free).cloned().unwrap_or_else(|| numbered(wishes.last(), taken));
+    taken.insert(anchor.clone(), 1);
+    anchor
+}
+
+/// A name with the first number that is free.
+fn numbered(wish: Option<&String>, taken: &mut HashMap<String, u32>) -> String {
+    let wish = wish.cloned().unwrap_or_default();
+    loop {
+        let count = taken.entry(wish.clone()).or_insert(1);
+        *count += 1;
+        let name = format!("{wish}-{count}");
+        if !taken.contains_key(&name) {
+            return name;
+        }
+    }
+}
+
+/// The names an item would like, best first: its author's, its story's, that with its title.
+fn wishes(item: &Item, options: &Options) -> Vec<String> {
+    let title = normalized(&item.title);
+    let story = item.link.as_deref().map(|link| canonical_link(link, options));
+    let fixed = item.id.as_deref().map(ascii_id).filter(|id| !id.is_empty());
+    let plain = short_hash(story.as_deref().unwrap_or(&title));
+    let both = short_hash(&format!("{}\n{title}", story.unwrap_or_default()));
+    fixed.into_iter().chain([plain, both]).collect()
+}
+
+/// An author's id with only what a `tag:` URI and an anchor may hold.
+fn ascii_id(id: &str) -> String {
+    id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')).collect()
+}
