@@ -15,13 +15,20 @@ use crate::digest::{Digest, Item};
 /// An item as it was last published.
 #[derive(Debug, Clone)]
 struct Print {
-    /// The last part of its id.
-    anchor: String,
+    /// Its id as it was given: another authority in the configuration changes none.
+    id: String,
     /// Its canonical link, if it had one, and its normalised title, as numbers.
     story: Option<u64>,
     title: u64,
     /// Whether it was there at the last look; at the first one all are taken to have been.
     is_live: bool,
+}
+
+impl Print {
+    /// The last part of its id.
+    fn anchor(&self) -> &str {
+        self.id.rsplit('/').next().unwrap_or(&self.id)
+    }
 }
 
 /// Everything published, by the key of its digest.
@@ -35,9 +42,9 @@ impl Prints {
     pub(super) fn recall(&mut self, id: &str, title: &str, link: Option<&str>, options: &Options) {
         // `tag:authority,date:key/anchor`
         let specific = id.splitn(3, ':').nth(2).unwrap_or(id);
-        let Some((key, anchor)) = specific.rsplit_once('/') else { return };
+        let Some((key, _)) = specific.rsplit_once('/') else { return };
         let (story, title) = (story_of(link, options), number(&normalized(title)));
-        let print = Print { anchor: anchor.to_owned(), story, title, is_live: true };
+        let print = Print { id: id.to_owned(), story, title, is_live: true };
         self.by_digest.entry(key.to_owned()).or_default().push(print);
     }
 
@@ -58,10 +65,9 @@ impl Prints {
             let parts: Vec<usize> = (0..editions.len()).filter(|at| editions[*at].1.key == key).collect();
             let items: Vec<&Item> = parts.iter().flat_map(|at| editions[*at].1.items().map(|(_, item)| item)).collect();
             let known = self.by_digest.entry(key.to_owned()).or_default();
-            let mut anchors = anchors(&items, known, options).into_iter();
+            let mut ids = ids(&items, key, known, options).into_iter();
             for at in parts {
-                let own = anchors.by_ref().take(editions[at].1.len());
-                names[at] = own.map(|anchor| (anchor.clone(), options.tag(&format!("{key}/{anchor}")))).collect();
+                names[at] = ids.by_ref().take(editions[at].1.len()).collect();
             }
         }
         names
@@ -78,28 +84,28 @@ fn story_of(link: Option<&str>, options: &Options) -> Option<u64> {
     link.map(|link| number(&canonical_link(link, options)))
 }
 
-/// The anchors of items; what was published is brought up to date.
-fn anchors(items: &[&Item], known: &mut Vec<Print>, options: &Options) -> Vec<String> {
+/// Anchor and id of each item; what was published is brought up to date.
+fn ids(items: &[&Item], key: &str, known: &mut Vec<Print>, options: &Options) -> Vec<(String, String)> {
     let wanted: Vec<(Option<u64>, u64)> =
         items.iter().map(|item| (story_of(item.link.as_deref(), options), number(&normalized(&item.title)))).collect();
     let claims = claims(items, &wanted, known);
-    let mut taken: HashMap<String, u32> = known.iter().map(|print| (print.anchor.clone(), 1)).collect();
+    let mut taken: HashMap<String, u32> = known.iter().map(|print| (print.anchor().to_owned(), 1)).collect();
     let fixed: HashSet<String> = items.iter().filter_map(|item| item.id.as_deref().map(ascii_id)).collect();
     known.iter_mut().for_each(|print| print.is_live = false);
-    let mut anchors = Vec::with_capacity(items.len());
+    let mut ids = Vec::with_capacity(items.len());
     for ((item, (story, title)), claim) in items.iter().zip(wanted).zip(claims) {
-        let anchor = match claim {
-            Some(at) => known[at].anchor.clone(),
-            None => new_anchor(item, &fixed, &mut taken, options),
+        let id = match claim {
+            Some(at) => known[at].id.clone(),
+            None => options.tag(&format!("{key}/{}", new_anchor(item, &fixed, &mut taken, options))),
         };
-        let print = Print { anchor: anchor.clone(), story, title, is_live: true };
+        let print = Print { id, story, title, is_live: true };
+        ids.push((print.anchor().to_owned(), print.id.clone()));
         match claim {
             Some(at) => known[at] = print,
             None => known.push(print),
         }
-        anchors.push(anchor);
     }
-    anchors
+    ids
 }
 
 /// For each item which of the published ones it is.
@@ -110,7 +116,7 @@ fn claims(items: &[&Item], wanted: &[(Option<u64>, u64)], known: &[Print]) -> Ve
     }
     let mut free: HashSet<usize> = (0..known.len()).collect();
     // Its author's id decides alone: an item with a new one is a new item.
-    let anchors: HashMap<&str, usize> = known.iter().enumerate().map(|(at, print)| (&*print.anchor, at)).collect();
+    let anchors: HashMap<&str, usize> = known.iter().enumerate().map(|(at, print)| (print.anchor(), at)).collect();
     for (item, claim) in items.iter().zip(&mut claims) {
         let at = item.id.as_deref().and_then(|id| anchors.get(ascii_id(id).as_str()).copied());
         *claim = at.filter(|at| free.remove(at));

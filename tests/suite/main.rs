@@ -10,6 +10,7 @@ mod feeds;
 mod floors;
 mod harness;
 mod http;
+mod identity;
 mod properties;
 mod shapes;
 mod sites;

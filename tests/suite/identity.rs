@@ -1,0 +1,268 @@
+//! Ids and times last: whatever an author edits, a subscriber sees nothing again that was there before.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use feedmill::digest::{self, Digest, Outcome, Rules};
+use feedmill::ledger::{Identity, Ledger, Options, derived_ids};
+use proptest::prelude::*;
+
+fn digest(path: &str, text: &str) -> (String, Arc<Digest>) {
+    let (outcome, findings) = digest::parse(path, text.as_bytes(), &Rules::default());
+    let Outcome::Digests(mut digests) = outcome else { panic!("no digest: {findings:?}") };
+    (digests[0].key.clone(), Arc::new(digests.remove(0)))
+}
+
+fn list(entries: &[&str]) -> String {
+    format!("# 2025-05-22\n\n## S\n\n{}", entries.iter().map(|entry| format!("- {entry}\n")).collect::<String>())
+}
+
+/// What a subscriber has seen so far, as the ledger of one publication settles it.
+struct Publication {
+    ledger: Ledger,
+    now: DateTime<Utc>,
+}
+
+impl Publication {
+    fn new() -> Publication {
+        let now = DateTime::parse_from_rfc3339("2025-05-22T12:00:00Z").unwrap().to_utc();
+        Publication { ledger: Ledger::default(), now }
+    }
+
+    /// The identities of all items by title, a minute after the last time.
+    fn publish(&mut self, files: &[(String, Arc<Digest>)]) -> Vec<(String, Identity)> {
+        self.now += TimeDelta::minutes(1);
+        let settlement = self.ledger.settle(files, self.now, &Options::default());
+        let items = settlement.digests.iter().flat_map(|settled| {
+            settled.digest.items().map(|(_, item)| item.title.clone()).zip(settled.items.iter().cloned())
+        });
+        items.collect()
+    }
+
+    fn publish_list(&mut self, entries: &[&str]) -> HashMap<String, Identity> {
+        self.publish(&[digest("2025-05-22.md", &list(entries))]).into_iter().collect()
+    }
+}
+
+#[test]
+fn an_item_is_recognised_by_its_link_and_by_its_title() {
+    let mut publication = Publication::new();
+    let first =
+        publication.publish_list(&["[Water tower](https://example.org/1) a", "[Night bus](https://example.org/2) b"]);
+    let retitled =
+        publication.publish_list(&["[The old tower](https://example.org/1) a", "[Night bus](https://example.org/2) b"]);
+    assert_eq!(retitled["The old tower"].id, first["Water tower"].id);
+    assert_eq!(retitled["The old tower"].published, first["Water tower"].published);
+    assert!(retitled["The old tower"].updated > first["Water tower"].updated);
+    assert_eq!(retitled["Night bus"], first["Night bus"]);
+    let relinked = publication
+        .publish_list(&["[The old tower](https://example.org/one) a", "[Night bus](https://example.org/2) b"]);
+    assert_eq!(relinked["The old tower"].id, first["Water tower"].id, "the title is the same");
+    let moved = publication
+        .publish_list(&["[Night bus](https://example.org/2) b", "[The old tower](https://example.org/one) a"]);
+    assert_eq!(moved, relinked);
+    let other = publication
+        .publish_list(&["[Ferry stops](https://example.org/3) b", "[The old tower](https://example.org/one) a"]);
+    assert!(first.values().all(|identity| identity.id != other["Ferry stops"].id));
+}
+
+#[test]
+fn what_comes_back_has_its_old_id_and_what_takes_its_link_has_not() {
+    let mut publication = Publication::new();
+    let (a, b) = ("[Water tower](https://example.org/1) a", "[Night bus](https://example.org/2) b");
+    let first = publication.publish_list(&[a, b]);
+    publication.publish_list(&[b]);
+    assert_eq!(publication.publish_list(&[a, b]), first);
+    let both = publication.publish_list(&["[Tower again](https://example.org/1) c", a, b]);
+    assert_eq!(both["Water tower"], first["Water tower"]);
+    let again = both["Tower again"].id.clone();
+    publication.publish_list(&[a, b]);
+    let third = publication.publish_list(&["[A third tower](https://example.org/1) d", a, b]);
+    assert_ne!(third["A third tower"].id, again, "the id of an item that is gone is nobody else's");
+    assert_eq!(third["Water tower"], first["Water tower"]);
+}
+
+#[test]
+fn two_items_of_one_link_keep_their_ids_in_any_order() {
+    let mut publication = Publication::new();
+    let (a, b) = ("[Morning report](https://example.org/1) a", "[Evening report](https://example.org/1) b");
+    let first = publication.publish_list(&[a, b]);
+    assert_ne!(first["Morning report"].id, first["Evening report"].id);
+    assert_eq!(publication.publish_list(&[b, a]), first);
+    publication.publish_list(&[b]);
+    assert_eq!(publication.publish_list(&[b])["Evening report"], first["Evening report"]);
+}
+
+#[test]
+fn an_author_s_id_decides() {
+    let text = |title: &str, link: u32, id: &str| {
+        format!(
+            "# 2025-05-22\n\n## S\n\n### [{title}](https://example.org/{link}) {id}\n\ntext\n\n### [Z](https://example.org/z)\n\nt\n"
+        )
+    };
+    let mut publication = Publication::new();
+    let of =
+        |publication: &mut Publication, text: &str| publication.publish(&[digest("2025-05-22.md", text)]).remove(0).1;
+    let first = of(&mut publication, &text("Tower", 1, "{#tower}"));
+    assert!(first.id.ends_with("/tower"));
+    assert_eq!(of(&mut publication, &text("Another", 2, "{#tower}")).id, first.id);
+    assert_ne!(of(&mut publication, &text("Another", 2, "{#other}")).id, first.id);
+}
+
+#[test]
+fn only_words_and_addresses_are_a_change() {
+    let mut publication = Publication::new();
+    let first =
+        publication.publish_list(&["[Tower](https://example.org/1) is *open* for all", "[B](https://example.org/2) b"]);
+    for entry in [
+        "[Tower](https://example.org/1?utm_source=feed)   is *open* for all",
+        "[Tower](https://example.org/1) is **open** for\n  all",
+        "[Tower](http://example.org/1#rd) is _open_ for all",
+    ] {
+        let again = publication.publish_list(&[entry, "[B](https://example.org/2) b"]);
+        let (before, after) = (first.values().map(|it| it.updated).max(), again.values().map(|it| it.updated).max());
+        assert_eq!(after, before, "{entry}");
+    }
+    let words = publication
+        .publish_list(&["[Tower](https://example.org/1) is *open* for some", "[B](https://example.org/2) b"]);
+    assert!(words.values().map(|it| it.updated).max() > first.values().map(|it| it.updated).max());
+}
+
+#[test]
+fn what_was_published_is_recognised_by_a_later_run_and_under_another_authority() {
+    let state = tempfile::tempdir().unwrap();
+    let options = Options::default();
+    let open = || Ledger::open(state.path(), &options).unwrap();
+    let mut publication = Publication { ledger: open(), ..Publication::new() };
+    let first = publication
+        .publish_list(&["[Water tower](https://example.org/1) a", "[Bus number 5](https://example.org/2) b"]);
+    publication.ledger.write().unwrap();
+    let mut later = Publication { ledger: open(), ..publication };
+    let edited = ["[The bus](https://example.org/2) b", "[Water tower](https://example.org/one) a"];
+    let second = later.publish_list(&edited);
+    assert_eq!(second["The bus"].id, first["Bus number 5"].id);
+    assert_eq!(second["Water tower"].id, first["Water tower"].id);
+    later.ledger.write().unwrap();
+    let other = Options { authority: "example.org".to_owned(), ..Options::default() };
+    let mut ledger = Ledger::open(state.path(), &other).unwrap();
+    let files = [digest("2025-05-22.md", &list(&[edited[0], edited[1], "[New](https://example.org/3) c"]))];
+    let settlement = ledger.settle(&files, later.now, &other);
+    let ids: Vec<&str> = settlement.digests[0].items.iter().map(|identity| identity.id.as_str()).collect();
+    assert_eq!(ids[..2], [second["The bus"].id.as_str(), second["Water tower"].id.as_str()]);
+    assert!(ids[2].starts_with("tag:example.org,2025:2025-05-22/"), "{}", ids[2]);
+}
+
+#[test]
+fn a_lost_ledger_changes_no_id_of_what_was_not_edited() {
+    let files =
+        [digest("2025-05-22.md", &list(&["[A](https://example.org/1) a", "[B](https://example.org/1) b", "c"]))];
+    let ids: Vec<String> = Publication::new().publish(&files).into_iter().map(|(_, identity)| identity.id).collect();
+    assert_eq!(derived_ids(&files, &Options::default())["2025-05-22"], ids);
+}
+
+/// One edit of an author.
+#[derive(Debug, Clone)]
+enum Edit {
+    Insert { at: usize, shares_link: bool },
+    Delete { at: usize },
+    Retitle { at: usize },
+    Relink { at: usize },
+    Retext { at: usize },
+    Move { from: usize, to: usize },
+    Rename,
+    Touch,
+    Restore,
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let at = || 0..8_usize;
+    prop_oneof![
+        3 => (at(), any::<bool>()).prop_map(|(at, shares_link)| Edit::Insert { at, shares_link }),
+        2 => at().prop_map(|at| Edit::Delete { at }),
+        2 => at().prop_map(|at| Edit::Retitle { at }),
+        2 => at().prop_map(|at| Edit::Relink { at }),
+        1 => at().prop_map(|at| Edit::Retext { at }),
+        2 => (at(), at()).prop_map(|(from, to)| Edit::Move { from, to }),
+        1 => Just(Edit::Rename),
+        1 => Just(Edit::Touch),
+        2 => Just(Edit::Restore),
+    ]
+}
+
+/// An item as the test knows it: `who` never changes.
+#[derive(Debug, Clone)]
+struct Story {
+    who: usize,
+    title: usize,
+    link: usize,
+    text: usize,
+}
+
+fn words(number: usize) -> String {
+    const WORDS: [&str; 10] =
+        ["tower", "harbour", "ferry", "bakery", "library", "signal", "garden", "market", "bridge", "museum"];
+    let digits = number.to_string();
+    digits.bytes().map(|digit| WORDS[usize::from(digit - b'0')]).collect::<Vec<_>>().join(" ")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+
+    #[test]
+    fn ids_and_times_last_through_any_edits(edits in prop::collection::vec(edit(), 1..40)) {
+        let mut publication = Publication::new();
+        let mut fresh = 0;
+        let mut next = || { fresh += 1; fresh };
+        let mut stories: Vec<Story> = (0..3).map(|who| Story { who, title: next(), link: next(), text: next() }).collect();
+        let (mut people, mut name, mut gone) = (3, 0, Vec::<Story>::new());
+        let mut ids: HashMap<usize, String> = HashMap::new();
+        let mut owners: HashMap<String, usize> = HashMap::new();
+        let mut times: HashMap<usize, (DateTime<FixedOffset>, DateTime<FixedOffset>)> = HashMap::new();
+        let mut last = Vec::new();
+        for edit in std::iter::once(Edit::Touch).chain(edits) {
+            let length = stories.len();
+            let is_touch = matches!(edit, Edit::Touch | Edit::Rename);
+            match edit {
+                Edit::Insert { at, shares_link } => {
+                    let link = if shares_link && length > 0 { stories[at % length].link } else { next() };
+                    stories.insert(at % (length + 1), Story { who: people, title: next(), link, text: next() });
+                    people += 1;
+                }
+                Edit::Delete { at } if length > 1 => gone.push(stories.remove(at % length)),
+                Edit::Retitle { at } if length > 0 => stories[at % length].title = next(),
+                Edit::Relink { at } if length > 0 => stories[at % length].link = next(),
+                Edit::Retext { at } if length > 0 => stories[at % length].text = next(),
+                Edit::Move { from, to } if length > 0 => {
+                    let story = stories.remove(from % length);
+                    stories.insert(to % length, story);
+                }
+                Edit::Restore if !gone.is_empty() => stories.extend(gone.pop()),
+                Edit::Rename => name += 1,
+                _ => {}
+            }
+            let entries: Vec<String> = stories
+                .iter()
+                .map(|it| format!("[{} number {}](https://example.org/{}) and {}", words(it.title), it.title, it.link, words(it.text)))
+                .collect();
+            let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
+            let files = [digest(&format!("2025-05-22-{name}.md"), &list(&entries))];
+            let seen: Vec<Identity> = publication.publish(&files).into_iter().map(|(_, identity)| identity).collect();
+            prop_assert_eq!(seen.len(), stories.len());
+            for (story, identity) in stories.iter().zip(&seen) {
+                let id = ids.entry(story.who).or_insert_with(|| identity.id.clone());
+                prop_assert_eq!(&*id, &identity.id, "{} keeps its id", story.who);
+                let owner = owners.entry(identity.id.clone()).or_insert(story.who);
+                prop_assert_eq!(*owner, story.who, "an id is one story's");
+                let (published, updated) = *times.entry(story.who).or_insert((identity.published, identity.updated));
+                prop_assert_eq!(published, identity.published);
+                prop_assert!(identity.updated >= updated && identity.updated <= publication.now);
+                times.insert(story.who, (published, identity.updated));
+            }
+            if is_touch && !last.is_empty() {
+                prop_assert_eq!(&seen, &last, "nothing changed");
+            }
+            last = seen;
+        }
+    }
+}
