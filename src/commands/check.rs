@@ -219,7 +219,7 @@ fn changed_ids(digests: &[Settled], published: &HashMap<&str, Vec<Published>>) -
                 "`{}` was published as `{}` with {link}; every subscriber would see it as new",
                 item.title, before.title
             );
-            let remedy = "change the link or the title, not both at once; or leave it if it is another story";
+            let remedy = "change one of the two, and the other after it is published; leave it if it is another story";
             let place = Place { line: item.line, column: 1 };
             findings.push(Finding::new(&item.path, place, Code::IdChanges, message, remedy));
         }

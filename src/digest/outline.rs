@@ -99,12 +99,7 @@ impl<'a> Outline<'a> {
     /// `text` in its file, so that every range is one of the file. Containers deeper than `max_nesting` are flattened,
     /// because what comes later is quadratic in depth.
     pub fn parse(text: &'a str, text_start: usize, max_nesting: usize) -> Outline<'a> {
-        // Where nothing is defined, `[a][b]` are two signs; `[a][]` is meant as a link.
-        let has_definitions = text.contains("]: ") || text.contains("]:\n");
-        let undefined = |link: BrokenLink<'a>| {
-            let may_be = has_definitions || link.link_type == LinkType::Collapsed;
-            if may_be { undefined_reference(&link, text) } else { None }
-        };
+        let undefined = |link: BrokenLink<'a>| undefined_reference(&link, text);
         let parsed = Parser::new_with_broken_link_callback(text, OPTIONS, Some(undefined)).into_offset_iter();
         let parsed = parsed.map(|(event, span)| (event, span.start + text_start..span.end + text_start));
         let parsed = emphasis::mend(inline::join(parsed, text, text_start), text, text_start);

@@ -544,16 +544,16 @@ If it is meant so, as Parts may be beside Arts, name both in the configuration:
         }
         Code::IdChanges => {
             r#"
-An item that is published already has another link now, and so another id.
-An id is made of the date and the link, without tracking parameters such as utm_source.
-What was published is known only with --state.
+An item that is published already has another link and another title now.
+By one of the two it would be recognised, and keep its id. What was published is known
+only with --state.
 
 Subscribers get the item again, as a new entry. If it is another story now, there is
 nothing to do.
 
-Otherwise keep the link, or put the old id behind the heading. It is what followed the #
-in the address of the item's place on your page, such as
-/digests/2026-03-02/#k4mz2qpa:
+Otherwise change one of the two, let it be published, and then the other. Or put the old
+id behind the heading. It is what followed the # in the address of the item's place on
+your page, such as /digests/2026-03-02/#k4mz2qpa:
 
     ### Night buses on trial {#k4mz2qpa}
 "#
