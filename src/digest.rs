@@ -428,7 +428,9 @@ impl<'f> File<'f> {
     fn language(&self, outline: &Outline<'_>) -> Option<String> {
         let told =
             self.front_matter.language.clone().or_else(|| self.said.clone()).or_else(|| self.rules.language.clone());
-        told.or_else(|| text::language_of(&outline.sample()).map(str::to_owned))
+        // ASCII is the script of many languages.
+        let is_telling = !self.source.text.is_ascii();
+        told.or_else(|| is_telling.then(|| text::language_of(&outline.sample())).flatten().map(str::to_owned))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Rules in the order they are tried, on the tree of headings of one file and on what was learnt over the folder. Everything
 //! here only looks; [`super::section`] acts on it.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
@@ -49,6 +50,8 @@ pub struct Context<'c, 'a> {
     pub date: Option<NaiveDate>,
     /// All headings by their blocks, as they compare.
     names: BTreeMap<usize, String>,
+    /// For each block whether readers are to see it, once that was asked.
+    seen: Vec<OnceCell<bool>>,
 }
 
 impl<'c, 'a> Context<'c, 'a> {
@@ -63,7 +66,8 @@ impl<'c, 'a> Context<'c, 'a> {
         let is_heading = |at: &usize| matches!(outline.blocks[*at].kind, Kind::Heading(_));
         let headings = (0..outline.blocks.len()).filter(is_heading);
         let names = headings.map(|at| (at, name::comparable(&outline.text_of(at)))).collect();
-        Context { outline, rules, learnt, group, date, names }
+        let seen = vec![OnceCell::new(); outline.blocks.len()];
+        Context { outline, rules, learnt, group, date, names, seen }
     }
 }
 
@@ -295,13 +299,13 @@ impl<'c> Context<'c, '_> {
     /// The blocks that readers are to see: no comments, no standing texts, no introduction in emphasis.
     pub fn visible(&self, blocks: impl Iterator<Item = usize>) -> Vec<usize> {
         let kind = |at: usize| self.outline.blocks[at].kind;
-        let is_seen = |at: &usize| match kind(*at) {
+        let is_seen = |at: usize| match kind(at) {
             Kind::Comment | Kind::Footnote => false,
-            Kind::List => !self.repeats_headings(*at),
-            Kind::Paragraph => !self.is_noise(*at) && !self.repeats_headings(*at),
-            _ => !self.is_noise(*at),
+            Kind::List => !self.repeats_headings(at),
+            Kind::Paragraph => !self.is_noise(at) && !self.repeats_headings(at),
+            _ => !self.is_noise(at),
         };
-        let mut blocks: Vec<usize> = blocks.filter(is_seen).collect();
+        let mut blocks: Vec<usize> = blocks.filter(|at| *self.seen[*at].get_or_init(|| is_seen(*at))).collect();
         if let [first, _, ..] = blocks.as_slice()
             && split::is_all_emphasis(self.outline.of(*first))
         {

@@ -65,17 +65,14 @@ impl Lesson {
     fn take(&mut self, outline: &Outline<'_>, node: &Node, title: Option<usize>) {
         if let Some(heading) = node.heading {
             let text = outline.text_of(heading);
-            if Some(heading) != title && date::in_text(&text).is_none() {
-                let name = name::comparable(&text);
-                if !name.is_empty() {
-                    self.names.entry(name).or_insert_with(|| name::section_title(&text));
-                }
+            let name = name::comparable(&text);
+            if Some(heading) != title && !name.is_empty() && date::in_text(&text).is_none() {
+                self.names.entry(name.clone()).or_insert_with(|| name::section_title(&text));
             }
             let first = node.body.clone().filter(|at| is_text(outline.blocks[*at].kind));
             self.texts.extend(first.take(OPENING_BLOCKS).map(|at| hash_of(outline, at)));
             self.take_entries(outline, &node.body);
             let paragraphs = node.body.clone().filter(|at| outline.blocks[*at].kind == Kind::Paragraph);
-            let name = name::comparable(&text);
             self.openings.extend(paragraphs.filter_map(|at| opening(outline, at, &self.group, &name)));
         }
         node.children.iter().for_each(|child| self.take(outline, child, title));

@@ -294,8 +294,8 @@ pub fn is_contents(list: &[Spanned<'_>]) -> bool {
         Event::Start(Tag::Link { dest_url, .. }) => Some(dest_url.trim_start().starts_with('#')),
         _ => None,
     });
-    let (inside, outside): (Vec<bool>, Vec<bool>) = links.partition(|inside| *inside);
-    inside.len() > 1 && inside.len() > outside.len()
+    let (inside, all) = links.fold((0, 0), |(inside, all), is_inside| (inside + usize::from(is_inside), all + 1));
+    inside > 1 && inside * 2 > all
 }
 
 /// Whether a paragraph is all emphasis: at the beginning of a section, what it is for.

@@ -261,6 +261,10 @@ pub fn language_of(text: &str) -> Option<&'static str> {
     let text = text.get(..text.floor_char_boundary(SAMPLE_BYTES)).unwrap_or(text);
     let (mut han, mut kana, mut hangul, mut devanagari, mut letters) = (0_usize, 0_usize, 0_usize, 0_usize, 0_usize);
     for character in text.chars() {
+        if character.is_ascii() {
+            letters += usize::from(character.is_ascii_alphabetic());
+            continue;
+        }
         letters += usize::from(character.is_alphabetic());
         match character {
             '\u{3040}'..='\u{30FF}' => kana += 1,
