@@ -2,7 +2,7 @@
 //!
 //! [`Ledger::settle`] turns digests into what readers may see of them at a moment. It is the only place where "now" has a
 //! say. A new id is made of the digest's key and the story's canonical link, so that it comes out the same without any
-//! memory; an item that was published before is recognised and keeps the id it had ([`recognition`]). What a newcomer gets
+//! memory; an item that was published before is recognised and keeps the id it had (`ledger::recognition`). What a newcomer gets
 //! wrong: nothing here depends on a position, a file name or the public address.
 
 mod recognition;
@@ -281,7 +281,8 @@ impl Ledger {
     ) -> Settled {
         let Times { moment, now, news } = times;
         let known = self.records.digests.get(key).cloned();
-        let hash = hash_of(digest.items().map(|(_, item)| item), &digest.title, options);
+        let text = (digest.title.as_str(), digest.preamble.as_str());
+        let hash = hash_of(digest.items().map(|(_, item)| item), text, options);
         let own = settled(known.as_ref(), moment, now, hash);
         if known.as_ref() != Some(&own) {
             self.records.digests.insert(key.to_owned(), own.clone());
@@ -296,7 +297,7 @@ impl Ledger {
                 first = now - *news;
             }
             next -= TimeDelta::seconds(1);
-            let record = settled(before, first, now - *news, hash_of([item], "", options));
+            let record = settled(before, first, now - *news, hash_of([item], ("", ""), options));
             if before != Some(&record) {
                 // What is new or corrected in one look has distinct times too.
                 if known.is_some() {
@@ -391,11 +392,16 @@ fn is_tracking(parameter: &str, options: &Options) -> bool {
     })
 }
 
-/// The words of some items and where they lead: what must differ for a change to be one. Markup, white space and tracking
+/// The words of some items, and of what stands around them, and where they lead: what must differ for a change to be one. Markup, white space and tracking
 /// say nothing.
-fn hash_of<'i>(items: impl IntoIterator<Item = &'i Item>, title: &str, options: &Options) -> [u8; 8] {
+fn hash_of<'i>(
+    items: impl IntoIterator<Item = &'i Item>,
+    (title, preamble): (&str, &str),
+    options: &Options,
+) -> [u8; 8] {
     let mut hasher = Sha256::new();
     hasher.update(normalized(title));
+    hash_html(&mut hasher, preamble, options);
     for item in items {
         hasher.update(normalized(&item.title));
         hasher.update([0]);

@@ -59,7 +59,8 @@ pub fn target(destination: &str, base: Option<&Url>) -> Target {
         return Target::Fragment;
     }
     // What a generator would have filled in stays unknown whatever the base is.
-    if destination.is_empty() || destination.starts_with("@/") || destination.starts_with("{{") {
+    let is_template = destination.starts_with("@/") || destination.starts_with("{{");
+    if destination.is_empty() || is_template || lacks_scheme(destination) {
         return Target::Unusable;
     }
     if is_canonical(destination) {
@@ -79,6 +80,14 @@ pub fn target(destination: &str, base: Option<&Url>) -> Target {
         Ok(url) if url.scheme() == "mailto" => Target::Mail(url.into()),
         _ => Target::Unusable,
     }
+}
+
+/// Whether an address is that of a site without `https://`: `example.com/a` is no file.
+fn lacks_scheme(destination: &str) -> bool {
+    const DOMAINS: [&str; 8] = ["com", "org", "net", "io", "dev", "app", "edu", "gov"];
+    let host = destination.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_name = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    host.rsplit_once('.').is_some_and(|(name, domain)| DOMAINS.contains(&domain) && name.split('.').all(is_name))
 }
 
 /// Whether an address is written as the URL standard and RFC 3986 write it, so that parsing would give it back: most are.
@@ -280,6 +289,11 @@ pub fn complaint(source: &Source, target: &Target, destination: &str, offset: us
     }
     let (code, message, remedy) = match target {
         Target::Web(_) => return None,
+        _ if lacks_scheme(&destination) => (
+            Code::LinkUnusable,
+            format!("the link `{destination}` has no https:// before it, so it leads nowhere"),
+            "write https:// before it",
+        ),
         Target::Mail(_) | Target::Unusable if destination.is_empty() => {
             (Code::LinkUnusable, "a link has no address".to_owned(), "write an address that begins with https://")
         }

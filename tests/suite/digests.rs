@@ -354,4 +354,8 @@ fn addresses_that_only_a_generator_fills_in_are_told_whatever_the_base_is() {
     let (_, findings) = digest::parse("2025-05-22.md", text.as_bytes(), &rules);
     let told: Vec<_> = findings.iter().map(|finding| (finding.line, finding.code)).collect();
     assert_eq!(told, [5, 6, 7].map(|line| (line, Code::LinkUnusable)));
+    let text = "# T\n\n## S\n\n- [five](example.com/a) x\n- [six](notes.md) x\n";
+    let (_, findings) = digest::parse("2025-05-22.md", text.as_bytes(), &rules);
+    assert_eq!(findings.len(), 1, "a file is no host: {findings:?}");
+    assert!(findings[0].message.contains("has no https:// before it"), "{findings:?}");
 }

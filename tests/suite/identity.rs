@@ -154,6 +154,23 @@ fn what_was_published_is_recognised_by_a_later_run_and_under_another_authority()
 }
 
 #[test]
+fn an_introduction_is_a_part_of_its_digest() {
+    let mut publication = Publication::new();
+    let mut updated = |introduction: &str| {
+        let text = format!("# 2025-05-22\n\n{introduction}\n\n## S\n\n- [Water tower](https://example.org/1) a\n");
+        let files = [digest("2025-05-22.md", &text)];
+        publication.now += TimeDelta::minutes(1);
+        let settled = publication.ledger.settle(&files, publication.now, &Options::default()).digests.remove(0);
+        (settled.identity.updated, settled.items[0].updated)
+    };
+    let first = updated("Good morning.");
+    assert_eq!(updated("*Good*  morning."), first);
+    let second = updated("Good evening.");
+    assert!(second.0 > first.0);
+    assert_eq!(second.1, first.1, "no item changed");
+}
+
+#[test]
 fn a_lost_ledger_changes_no_id_of_what_was_not_edited() {
     let files =
         [digest("2025-05-22.md", &list(&["[A](https://example.org/1) a", "[B](https://example.org/1) b", "c"]))];
