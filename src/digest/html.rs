@@ -253,7 +253,7 @@ impl<'a> Renderer<'a> {
 }
 
 /// Whether an address is meant for another program than a browser: in the middle of a text there is nothing to mend.
-fn is_of_another_network(destination: &str) -> bool {
+pub fn is_of_another_network(destination: &str) -> bool {
     const SCHEMES: [&str; 16] = [
         "irc",
         "ircs",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pulldown_cmark::{CowStr, Event, LinkType, Tag, TagEnd};
 
-use super::html::{Renderer, Target, complaint, end_of, target};
+use super::html::{Renderer, Target, complaint, end_of, is_of_another_network, target};
 use super::outline::{MAX_HEADING_CHARS, Spanned, plain, plain_of, plain_start, text_event};
 use super::source::Source;
 use super::split::{has_link, is_all_emphasis};
@@ -192,12 +192,13 @@ impl<'r, 'a> Reader<'r, 'a> {
         self.labels.contains(&word)
     }
 
-    /// A link that covers a title; a heading's own is looked at only here, so what is wrong with it is told here.
+    /// A link that covers a title; a heading's own is looked at only here, so what is wrong with it is told here. So is one to
+    /// another network, which is no fault elsewhere.
     fn web(&self, (destination, offset): &(String, usize), tell: bool, findings: &mut Vec<Finding>) -> Option<String> {
         match target(destination, self.rules.base.as_ref()) {
             Target::Web(url) => Some(url),
             other => {
-                if tell {
+                if tell || is_of_another_network(destination) {
                     findings.extend(complaint(self.source, &other, destination, *offset));
                 }
                 None

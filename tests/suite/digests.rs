@@ -359,3 +359,10 @@ fn addresses_that_only_a_generator_fills_in_are_told_whatever_the_base_is() {
     assert_eq!(findings.len(), 1, "a file is no host: {findings:?}");
     assert!(findings[0].message.contains("has no https:// before it"), "{findings:?}");
 }
+
+#[test]
+fn another_network_is_told_as_a_story_only() {
+    let text = |entry: &str| format!("# T\n\n## S\n\n- {entry}\n- [b](https://example.org/b)\n");
+    assert_eq!(told(&text("[Meeting](irc://irc.example.org/a) x")), [(5, Code::LinkUnusable)]);
+    assert_eq!(told(&text("[Meeting](https://example.org/m), on [our channel](irc://irc.example.org/a)")), []);
+}
