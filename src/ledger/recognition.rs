@@ -90,7 +90,7 @@ fn ids(items: &[&Item], key: &str, known: &mut Vec<Print>, options: &Options) ->
         items.iter().map(|item| (story_of(item.link.as_deref(), options), number(&normalized(&item.title)))).collect();
     let claims = claims(items, &wanted, known);
     let mut taken: HashMap<String, u32> = known.iter().map(|print| (print.anchor().to_owned(), 1)).collect();
-    let fixed: HashSet<String> = items.iter().filter_map(|item| item.id.as_deref().map(ascii_id)).collect();
+    let fixed: HashSet<String> = items.iter().filter_map(|item| fixed_id(item)).collect();
     known.iter_mut().for_each(|print| print.is_live = false);
     let mut ids = Vec::with_capacity(items.len());
     for ((item, (story, title)), claim) in items.iter().zip(wanted).zip(claims) {
@@ -115,13 +115,15 @@ fn claims(items: &[&Item], wanted: &[(Option<u64>, u64)], known: &[Print]) -> Ve
         return claims;
     }
     let mut free: HashSet<usize> = (0..known.len()).collect();
-    // Its author's id decides alone: an item with a new one is a new item.
+    // Its author's id decides alone: an item with a new one is a new item. One that is written twice is the first one's.
     let anchors: HashMap<&str, usize> = known.iter().enumerate().map(|(at, print)| (print.anchor(), at)).collect();
-    for (item, claim) in items.iter().zip(&mut claims) {
-        let at = item.id.as_deref().and_then(|id| anchors.get(ascii_id(id).as_str()).copied());
+    let fixed: Vec<Option<usize>> = items.iter().map(|item| anchors.get(fixed_id(item)?.as_str()).copied()).collect();
+    for (at, claim) in fixed.iter().zip(&mut claims) {
         *claim = at.filter(|at| free.remove(at));
     }
-    let is_open = |claims: &[Option<usize>], at: usize| claims[at].is_none() && items[at].id.is_none();
+    let is_new: Vec<bool> =
+        items.iter().zip(&fixed).map(|(item, at)| at.is_none() && fixed_id(item).is_some()).collect();
+    let is_open = |claims: &[Option<usize>], at: usize| claims[at].is_none() && !is_new[at];
     // The same link and the same title, in the order in which they were published.
     let mut same: HashMap<(Option<u64>, u64), Vec<usize>> = HashMap::new();
     for at in (0..known.len()).rev().filter(|at| free.contains(at)) {
@@ -170,7 +172,7 @@ fn claims(items: &[&Item], wanted: &[(Option<u64>, u64)], known: &[Print]) -> Ve
 
 /// An anchor that no item has or had.
 fn new_anchor(item: &Item, fixed: &HashSet<String>, taken: &mut HashMap<String, u32>, options: &Options) -> String {
-    let own = item.id.as_deref().map(ascii_id);
+    let own = fixed_id(item);
     let wishes = wishes(item, options);
     let free = |wish: &&String| (own.as_ref() == Some(*wish) || !fixed.contains(*wish)) && !taken.contains_key(*wish);
     let anchor = wishes.iter().find(free).cloned().unwrap_or_else(|| numbered(wishes.last(), taken));
@@ -195,10 +197,15 @@ fn numbered(wish: Option<&String>, taken: &mut HashMap<String, u32>) -> String {
 fn wishes(item: &Item, options: &Options) -> Vec<String> {
     let title = normalized(&item.title);
     let story = item.link.as_deref().map(|link| canonical_link(link, options));
-    let fixed = item.id.as_deref().map(ascii_id).filter(|id| !id.is_empty());
+    let fixed = fixed_id(item);
     let plain = short_hash(story.as_deref().unwrap_or(&title));
     let both = short_hash(&format!("{}\n{title}", story.unwrap_or_default()));
     fixed.into_iter().chain([plain, both]).collect()
+}
+
+/// The id an author gave an item, as far as it can be one.
+fn fixed_id(item: &Item) -> Option<String> {
+    item.id.as_deref().map(ascii_id).filter(|id| !id.is_empty())
 }
 
 /// An author's id with only what a `tag:` URI and an anchor may hold.

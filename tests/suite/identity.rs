@@ -111,6 +111,25 @@ fn an_author_s_id_decides() {
 }
 
 #[test]
+fn an_id_that_is_written_twice_or_is_none_is_still_recognised() {
+    let heading = |title: &str, id: &str| format!("### [{title}](https://example.org/{title}) {{#{id}}}\n\ntext\n\n");
+    let text = |titles: [&str; 3]| {
+        let [one, two, three] = titles;
+        format!("# 2025-05-22\n\n## S\n\n{}{}{}", heading(one, "x"), heading(two, "x"), heading(three, "塔"))
+    };
+    let mut publication = Publication::new();
+    let mut ids = |text: &str| -> Vec<String> {
+        let items = publication.publish(&[digest("2025-05-22.md", text)]);
+        items.into_iter().map(|(_, identity)| identity.id).collect()
+    };
+    let first = ids(&text(["Tower", "Harbour", "Ferry"]));
+    assert_eq!(first.iter().collect::<std::collections::HashSet<_>>().len(), 3);
+    for _ in 0..3 {
+        assert_eq!(ids(&text(["Tower", "Harbour", "Ferry"])), first);
+    }
+}
+
+#[test]
 fn only_words_and_addresses_are_a_change() {
     let mut publication = Publication::new();
     let first =
