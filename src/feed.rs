@@ -332,16 +332,26 @@ impl Gatherer<'_> {
     /// As far back as `days` or `digests` reach, whichever is more, while `max_bytes` last; never empty of what there is.
     fn window(&self, mut entries: Vec<Arc<Entry>>) -> Vec<Arc<Entry>> {
         entries.sort_by(|one, other| (other.published, &one.id).cmp(&(one.published, &other.id)));
-        let Some(newest) = entries.first().map(|entry| entry.published) else { return entries };
+        // A digest is as old as its oldest entry: what was added to old ones later does not make them new.
+        let mut begun: HashMap<String, DateTime<FixedOffset>> = HashMap::new();
+        for entry in &entries {
+            let first = begun.entry(entry.digest.clone()).or_insert(entry.published);
+            *first = (*first).min(entry.published);
+        }
+        let mut moments: Vec<DateTime<FixedOffset>> = begun.values().copied().collect();
+        moments.sort_unstable_by(|one, other| other.cmp(one));
+        let of_newest = entries.iter().filter(|entry| begun.get(&entry.digest) == moments.first());
+        let Some(newest) = of_newest.map(|entry| entry.published).max() else { return entries };
         let oldest = newest - TimeDelta::days(i64::from(self.options.days));
-        let mut digests = HashSet::new();
+        let last = self.options.digests.checked_sub(1).map(|last| moments[last.min(moments.len() - 1)]);
+        entries.retain(|entry| {
+            entry.published > oldest || last.is_some_and(|last| begun.get(&entry.digest).is_some_and(|at| *at >= last))
+        });
         let mut bytes = 0_usize;
         let within = entries.iter().take_while(|entry| {
-            digests.insert(entry.digest.clone());
             let first = bytes == 0;
             bytes += entry.weight();
-            let recent = entry.published > oldest || digests.len() <= self.options.digests;
-            first || (recent && bytes <= self.options.max_bytes)
+            first || bytes <= self.options.max_bytes
         });
         let kept = within.count();
         entries.truncate(kept);

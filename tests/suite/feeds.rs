@@ -134,6 +134,42 @@ fn the_window_reaches_back_by_days_or_digests_and_stops_at_bytes() {
 }
 
 #[test]
+fn late_items_of_old_digests_drive_no_new_one_out_of_a_feed() {
+    use chrono::{DateTime, Utc};
+    let at = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc);
+    let digest = |day: u32, titles: &[&str]| {
+        let date = format!("2025-02-{day:02}");
+        let outcome = feedmill::digest::parse(
+            &format!("{date}.md"),
+            digest(&date, &[("News", titles)]).as_bytes(),
+            &feedmill::digest::Rules::default(),
+        );
+        let (feedmill::digest::Outcome::Digests(mut digests), _) = outcome else { panic!("no digest") };
+        (date, std::sync::Arc::new(digests.remove(0)))
+    };
+    let ids = feedmill::ledger::Options::default();
+    let mut ledger = feedmill::ledger::Ledger::default();
+    let first: Vec<_> = (1..=28).map(|day| digest(day, &["one"])).collect();
+    ledger.settle(&first, at("2025-03-01T00:00:00Z"), &ids);
+    let later: Vec<_> =
+        (1..=28).map(|day| if day <= 20 { digest(day, &["one", "late"]) } else { digest(day, &["one"]) }).collect();
+    let settlement = ledger.settle(&later, at("2025-06-01T00:00:00Z"), &ids);
+    let options = feedmill::feed::Options {
+        title: "T".to_owned(),
+        description: String::new(),
+        language: None,
+        authors: Vec::new(),
+        base_url: String::new(),
+        days: 7,
+        digests: 3,
+        max_bytes: 100_000,
+    };
+    let feeds = feedmill::feed::gather(&settlement.digests, &feedmill::digest::Rules::default(), &options, &ids);
+    let of = |day: u32| feeds.all.entries.iter().filter(|entry| entry.digest == format!("2025-02-{day:02}")).count();
+    assert_eq!([of(28), of(26), of(22), of(20), of(1)], [1, 1, 1, 1, 1]);
+}
+
+#[test]
 fn texts_that_break_feeds_do_not() {
     let text = "---\ndate: 2025-05-22\ntitle: \"A \\u0008 & <b>\"\nauthors: [']]> & <i>']\ntags: ['<&>']\n---\n# T\n\n## R&D\n\n### a & b `<dialog>` ]]> `x < y` &#8; &lt;i&gt;x&lt;/i&gt;\n\nx \u{8} ]]> &#11; <b>raw</b> [Link](https://example.org/?a=1&b=%22)\n";
     let site = Folder::with([("2025-05-22.md", text)]).site();
