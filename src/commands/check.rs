@@ -203,7 +203,8 @@ fn changed_ids(digests: &[Settled], published: &HashMap<&str, Vec<Published>>) -
         let ids: HashSet<&str> = settled.items.iter().map(|identity| identity.id.as_str()).collect();
         let known: HashSet<&str> = published.iter().map(|published| published.id.as_str()).collect();
         let gone = published.iter().filter(|published| !ids.contains(published.id.as_str()));
-        let mut gone: Vec<&Published> = gone.collect();
+        // Each is compared with each; where so many are gone, it is another digest.
+        let mut gone: Vec<&Published> = gone.take(MOST_GONE).collect();
         for ((_, item), identity) in settled.digest.items().zip(&settled.items) {
             if known.contains(identity.id.as_str()) {
                 continue;
@@ -229,6 +230,9 @@ fn changed_ids(digests: &[Settled], published: &HashMap<&str, Vec<Published>>) -
 
 /// How alike the titles of an item before and after are at least.
 const LIKELY: f64 = 0.5;
+
+/// So many published items of a digest that are gone are compared with those that are new.
+const MOST_GONE: usize = 100;
 
 fn likeness(one: &str, other: &str) -> f64 {
     strsim::normalized_damerau_levenshtein(&normalized(one), &normalized(other))

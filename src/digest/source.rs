@@ -196,7 +196,9 @@ fn blank_templates(text: &mut String) -> Vec<usize> {
                 if name.starts_with("include") {
                     includes.push(tag.start);
                 }
-                let end = if name.starts_with("comment") { comment_end(text, tag.end, &mut ends) } else { None };
+                let is_comment =
+                    name.strip_prefix("comment").is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()));
+                let end = if is_comment { comment_end(text, &tag, &mut ends) } else { None };
                 done = end.unwrap_or(tag.end);
                 blanks.push(tag.start..done);
             }
@@ -207,11 +209,16 @@ fn blank_templates(text: &mut String) -> Vec<usize> {
     includes
 }
 
-/// The end of the tag that closes a comment of Liquid or Hugo.
-fn comment_end(text: &str, from: usize, ends: &mut Ends) -> Option<usize> {
-    let name = ends.after(text, from, "endcomment").min(ends.after(text, from, "/comment"));
-    let close = text.get(name..)?.find('}')?;
-    Some(name + close + text[name + close..].bytes().take_while(|byte| *byte == b'}').count())
+/// The end of the tag that closes a comment: `{% endcomment %}` of Liquid, `{{< /comment >}}` or `{{% /comment %}}` of Hugo.
+fn comment_end(text: &str, tag: &Range<usize>, ends: &mut Ends) -> Option<usize> {
+    let (closings, close): (&[&'static str], &str) = match text.as_bytes().get(tag.start + 1..tag.start + 3)? {
+        [b'{', b'<'] => (&["{{< /comment", "{{</comment"], ">}}"),
+        [b'{', _] => (&["{{% /comment", "{{%/comment"], "%}}"),
+        _ => (&["{% endcomment", "{%- endcomment", "{%endcomment", "{%-endcomment"], "%}"),
+    };
+    let name = closings.iter().map(|closing| ends.after(text, tag.end, closing)).min()?;
+    let rest = text.get(name..)?;
+    rest.find(close).map(|end| name + end + close.len())
 }
 
 /// Where the next of each closing mark stands, so that a text without any is not searched again and again.

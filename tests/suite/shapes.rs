@@ -559,3 +559,17 @@ fn a_mark_in_a_link_or_in_code_ends_no_title() {
         "#]],
     );
 }
+
+#[test]
+fn a_comment_ends_with_its_own_tag_and_with_no_address() {
+    check(
+        "# 2025-05-22\n\n{{< comments >}}\n\n## S\n\n- [a tale](https://example.org/comments/1) {x}\n\n{% comment %}\n- [x](https://example.org/r/comment/2) {x}\n- [y](https://example.org/y)\n{%- endcomment -%}\n\n- [b tale](https://example.org/b)\n\n{% comment %} never closed\n\n- [c tale](https://example.org/comment) {x}\n",
+        expect![[r#"
+            2025-05-22 2025-05-22
+              [S] it holds a list or the like
+                7 a tale <https://example.org/comments/1> 
+                14 b tale <https://example.org/b> 
+                18 c tale <https://example.org/comment> 
+        "#]],
+    );
+}
