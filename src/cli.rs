@@ -14,6 +14,7 @@ Begin:
   feedmill init content                    a configuration with what was recognised in a folder
   feedmill check content                   what is wrong in the digests, with file, line and remedy
   feedmill build content --output public   the same site as files
+  feedmill explain https://example.org/a   what became of an entry, as its ledger knows it
 
 Every key of the configuration can be set by an environment variable as well: FEEDMILL_SITE_TITLE sets site.title.
 The log goes to standard error; FEEDMILL_LOG sets its level (error, warn, info, debug).
@@ -49,6 +50,13 @@ pub enum Command {
     Show(Show),
     /// Look at a folder and write a configuration with what was recognised
     Init(Init),
+    /// Let through, once, what the publish guard holds back
+    ///
+    /// Prints what would become of which entries, and confirms just that: another change is held back again. A running server
+    /// takes it within a second; `feedmill build` takes it the next time.
+    Confirm(Confirm),
+    /// Tell the history of an entry: when it was published, corrected, gone and back
+    Explain(Explain),
 }
 
 /// What every command takes.
@@ -70,7 +78,7 @@ pub struct Making {
     /// The public address of the site
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
-    /// A folder for the ledger, which keeps when items were first published and last corrected
+    /// A folder for the ledger, which keeps ids and times, and what readers have
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 }
@@ -114,7 +122,7 @@ pub struct Check {
     /// The least severity that makes the exit code 1
     #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY")]
     pub fail_on: FailOn,
-    /// The folder of the ledger, to tell which published items would come again as new; nothing is written to it
+    /// The folder of the ledger, to tell what readers would lose or see again as new; nothing is written to it
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// Say what a code means, what readers see of it, and how to mend it
@@ -169,6 +177,34 @@ pub struct Init {
     /// The file to write, which must not be there yet; - prints it
     #[arg(long, short, value_name = "FILE", default_value = "feedmill.yaml")]
     pub output: PathBuf,
+}
+
+/// `feedmill confirm`.
+#[derive(Debug, Args)]
+pub struct Confirm {
+    /// See [`Common`].
+    #[command(flatten)]
+    pub common: Common,
+    /// The folder of the ledger [default: state.folder of the configuration]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Only print what is held back
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// `feedmill explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The entry's id (tag:…), its address on our pages, or the address of its story
+    #[arg(value_name = "ID-OR-URL")]
+    pub entry: String,
+    /// See [`Common`].
+    #[command(flatten)]
+    pub common: Common,
+    /// The folder of the ledger [default: state.folder of the configuration]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
 }
 
 /// How to print.

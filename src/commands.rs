@@ -2,6 +2,8 @@
 
 mod build;
 mod check;
+mod confirm;
+mod explain;
 mod init;
 mod serve;
 mod show;
@@ -13,7 +15,7 @@ use anyhow::Context as _;
 
 use crate::cli::{Cli, Command, Common, Making};
 use crate::config::{self, Options, Overrides};
-use crate::ledger;
+use crate::daemon::mill;
 
 /// Runs a command. What it prints for people and programs goes to standard output.
 ///
@@ -26,6 +28,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Show(arguments) => show::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
+        Command::Confirm(arguments) => confirm::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
     }
 }
 
@@ -37,14 +41,20 @@ fn options_for(making: &Making, listen: Option<std::net::SocketAddr>) -> anyhow:
         listen,
         state: making.state.clone(),
     };
-    let options = config::load(making.common.config.as_deref(), config::environment(), &overrides)?;
-    let is_public = !options.site.feeds.base_url.is_empty();
-    if is_public && options.site.ids.authority == ledger::Options::default().authority {
-        tracing::warn!(
-            "ids.authority is not set; set it to a domain of yours before the first subscriber, for it is part of every id"
-        );
-    }
-    Ok(options)
+    config::load(making.common.config.as_deref(), config::environment(), &overrides)
+}
+
+/// What a turn works with; the public address is known.
+fn mill_options(options: Options, content: PathBuf) -> mill::Options {
+    let Options { library, site, guard, state, .. } = options;
+    mill::Options { content, library, site, guard, state }
+}
+
+/// The state folder that the command line or the configuration names.
+fn state_of(state: Option<&PathBuf>, common: &Common) -> anyhow::Result<PathBuf> {
+    let state =
+        state.cloned().map_or_else(|| options_to_read(common).map(|options| options.state), |it| Ok(Some(it)))?;
+    state.context("no state folder; name it with --state, or set state.folder")
 }
 
 /// The options of a command that only reads.

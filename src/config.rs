@@ -19,6 +19,7 @@ use url::Url;
 use crate::digest::text::{language_tag, one_line};
 use crate::digest::{self, DateRules, DateSource, Dedupe, IssueDates, ItemForm, Prose, Rules, SectionRule};
 use crate::http::{respond, server};
+use crate::ledger::guard;
 use crate::library::watch;
 use crate::{feed, ledger, library, site};
 
@@ -42,6 +43,10 @@ pub struct Config {
     pub time: TimeKeys,
     /// What ids are made of.
     pub ids: IdKeys,
+    /// When a change is held back until it is confirmed.
+    pub guard: GuardKeys,
+    /// What becomes of an item that its author takes back.
+    pub retractions: RetractionKeys,
     /// How far back feeds reach.
     pub feeds: FeedKeys,
     /// How the server answers.
@@ -275,14 +280,42 @@ impl Default for TimeKeys {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdKeys {
-    authority: String,
+    authority: Option<String>,
     date: String,
 }
 
 impl Default for IdKeys {
     fn default() -> IdKeys {
-        let ids = ledger::Options::default();
-        IdKeys { authority: ids.authority, date: ids.authority_date }
+        IdKeys { authority: None, date: ledger::Options::default().authority_date }
+    }
+}
+
+/// `guard`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GuardKeys {
+    share_percent: u8,
+    entries: usize,
+}
+
+impl Default for GuardKeys {
+    fn default() -> GuardKeys {
+        let guard::Options { share_percent, entries } = guard::Options::default();
+        GuardKeys { share_percent, entries }
+    }
+}
+
+/// `retractions`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetractionKeys {
+    days: u32,
+    label: String,
+}
+
+impl Default for RetractionKeys {
+    fn default() -> RetractionKeys {
+        RetractionKeys { days: ledger::Options::default().retraction_days, label: "Retracted".to_owned() }
     }
 }
 
@@ -382,6 +415,8 @@ pub struct Options {
     pub watch: watch::Options,
     /// How the site is made. Without a public address its base URL is empty until the server knows its own.
     pub site: site::Options,
+    /// When a change is held back.
+    pub guard: guard::Options,
     /// How the server answers.
     pub server: server::Options,
     /// Where to listen.
@@ -479,7 +514,8 @@ fn resolve(config: &Config, folder: &Path, overrides: &Overrides) -> anyhow::Res
         content,
         library: library_options(&config.content)?,
         watch: watch_options(&config.watch)?,
-        site: site::Options { ids: ids(config)?, feeds: feeds(config, base_url)?, rules },
+        guard: guard(&config.guard)?,
+        site: site::Options { ids: ids(config, &base_url)?, feeds: feeds(config, base_url)?, rules },
         server: server_options(&config.server)?,
         listen,
         state,
@@ -604,17 +640,32 @@ fn feeds(config: &Config, base_url: String) -> anyhow::Result<feed::Options> {
         days: config.feeds.days,
         digests: config.feeds.digests,
         max_bytes: config.feeds.max_bytes,
+        retracted: one_line(&config.retractions.label),
     })
 }
 
-fn ids(config: &Config) -> anyhow::Result<ledger::Options> {
+fn guard(keys: &GuardKeys) -> anyhow::Result<guard::Options> {
+    ensure!(keys.share_percent <= 100, "guard.share_percent: 0 to 100; 100 holds nothing back");
+    Ok(guard::Options { share_percent: keys.share_percent, entries: keys.entries })
+}
+
+/// The domain of the public address, which is the publisher's; of an address of this machine, one that is nobody's.
+fn own_authority(base_url: &str) -> String {
+    let url = Url::parse(base_url).ok();
+    let domain = url.as_ref().and_then(Url::domain).filter(|domain| *domain != "localhost" && domain.is_ascii());
+    domain.map_or_else(|| ledger::Options::default().authority, str::to_owned)
+}
+
+fn ids(config: &Config, base_url: &str) -> anyhow::Result<ledger::Options> {
     let IdKeys { authority, date } = &config.ids;
+    let authority = &authority.clone().unwrap_or_else(|| own_authority(base_url));
     let plain = |text: &str, more: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
     ensure!(
         !authority.is_empty() && plain(authority, "-._@"),
         "ids.authority: `{authority}` is neither a domain nor a mail address (RFC 4151)"
     );
     ensure!(matches!(date.len(), 4 | 7 | 10) && plain(date, "-"), "ids.date: write `{date}` as 2025 or 2025-05-22");
+    ensure!(config.retractions.days <= 3_650, "retractions.days: at most 3650, ten years");
     let publish_at = NaiveTime::parse_from_str(&config.time.publish_at, "%H:%M");
     Ok(ledger::Options {
         authority: authority.clone(),
@@ -624,6 +675,7 @@ fn ids(config: &Config) -> anyhow::Result<ledger::Options> {
             .with_context(|| format!("time.publish_at: write `{}` as 08:00", config.time.publish_at))?,
         tracking: config.links.tracking.clone(),
         tracking_fragments: config.links.tracking_fragments.clone(),
+        retraction_days: config.retractions.days,
     })
 }
 

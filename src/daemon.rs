@@ -3,10 +3,12 @@
 //! One loop, four events: the folder changed, a waiting digest's moment came, a new configuration, stop. Connections see only
 //! the newest finished site. A look or a build that fails keeps the old site and is told once.
 
+pub mod mill;
+
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -18,26 +20,27 @@ use tokio_util::sync::CancellationToken;
 
 use crate::finding::{Finding, Severity};
 use crate::http::server;
-use crate::ledger::Ledger;
+use crate::ledger::{Held, hold};
+use crate::library;
 use crate::library::watch::Watch;
-use crate::library::{self, Changes, Library};
-use crate::site::{self, Site};
+use crate::site::Site;
+use mill::{Mill, Outcome, Reason, Result};
+
+/// How often a confirmation is looked for while a change is held back.
+const CONFIRMATION_INTERVAL: Duration = Duration::from_millis(500);
+
+/// So many held entries are told in the log; all are in the state folder.
+const MOST_TOLD: usize = 20;
 
 /// What a daemon needs to know.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The content folder, absolute.
-    pub content: PathBuf,
-    /// Which files are read.
-    pub library: library::Options,
+    /// What a turn works with.
+    pub mill: mill::Options,
     /// How the folder is watched.
     pub watch: library::watch::Options,
-    /// How the site is made.
-    pub site: site::Options,
     /// How the server answers.
     pub server: server::Options,
-    /// Where the ledger is kept; without it, times are derived anew at each start.
-    pub state: Option<PathBuf>,
 }
 
 /// What can be asked of a running daemon.
@@ -69,74 +72,21 @@ pub struct Daemon {
     failing: Option<String>,
     /// A build that was due whatever the folder says has failed so far.
     must_build: bool,
+    /// The fingerprint of a change that waits to be confirmed.
+    held: Option<String>,
+    /// The file that confirms it.
+    confirmation: Option<PathBuf>,
 }
 
-/// What a build works on; it moves into a blocking task and back, so there is no lock.
-struct Mill {
-    options: Options,
-    library: Library,
-    ledger: Ledger,
-}
-
-/// What came out of a look at the folder.
-struct Outcome {
-    changes: Changes,
-    /// A new site, if anything changed.
-    site: Option<Site>,
-    next_moment: Option<DateTime<Utc>>,
-    elapsed: Duration,
-}
-
-/// Why a site is built.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reason {
-    /// Only if the folder changed.
-    Changes,
-    /// In any case: the options or the time are others.
-    Always,
-}
-
-impl Mill {
-    fn new(options: Options) -> Mill {
-        let library = Library::new(&options.content, options.library.clone(), options.site.rules.clone());
-        Mill { options, library, ledger: Ledger::default() }
+/// Opens library and ledger. A daemon without a ledger still serves: ids come out the same, times of corrections are lost.
+fn open(options: mill::Options) -> Mill {
+    if options.state.is_none() {
+        tracing::info!("no state folder: times of corrections and of late items last until the next start only");
     }
-
-    /// Opens the ledger. A daemon without one still serves: ids come out the same, times of corrections are lost.
-    fn open_ledger(&mut self) {
-        let Some(folder) = &self.options.state else {
-            tracing::info!("no state folder: times of corrections and of late items last until the next start only");
-            return;
-        };
-        match Ledger::open(folder, &self.options.site.ids) {
-            Ok(ledger) => {
-                self.library.recall(ledger.memory().clone());
-                self.ledger = ledger;
-            }
-            Err(error) => tracing::error!(reason = format!("{error:#}"), "serving with derived ids and times"),
-        }
-    }
-
-    fn turn(&mut self, busy: &HashSet<PathBuf>, reason: Reason, previous: Option<&Site>) -> anyhow::Result<Outcome> {
-        let begun = Instant::now();
-        let now = Utc::now();
-        let today = self.options.site.ids.today(now);
-        let changes = self.library.refresh(busy, today)?;
-        if reason == Reason::Changes && !changes.any() {
-            return Ok(Outcome { changes, site: None, next_moment: None, elapsed: begun.elapsed() });
-        }
-        self.ledger.remember(self.library.memory());
-        let settlement = self.ledger.settle(self.library.digests(), now, &self.options.site.ids);
-        if let Err(error) = self.ledger.write() {
-            tracing::error!(
-                reason = format!("{error:#}"),
-                "the ledger cannot be written; tried again with the next change"
-            );
-        }
-        let site = Site::build(&settlement.digests, &self.options.site, previous, now);
-        let next_moment = settlement.waiting.first().map(|waiting| waiting.moment.to_utc());
-        Ok(Outcome { changes, site: Some(site), next_moment, elapsed: begun.elapsed() })
-    }
+    Mill::open(options.clone()).unwrap_or_else(|error| {
+        tracing::error!(reason = format!("{error:#}"), "serving with derived ids and times");
+        Mill::without_ledger(options)
+    })
 }
 
 impl Daemon {
@@ -146,36 +96,35 @@ impl Daemon {
     /// When the content folder cannot be listed.
     pub async fn start(options: Options, listener: TcpListener) -> anyhow::Result<Daemon> {
         // Armed before the first look, so that nothing falls between.
-        let mut watch = Watch::new(&options.content, options.watch.clone());
+        let watch = Watch::new(&options.mill.content, options.watch.clone());
         let server_options = options.server.clone();
-        let mut mill = Mill::new(options);
-        let (mill, outcome) = tokio::task::spawn_blocking(move || {
-            mill.open_ledger();
-            let outcome = mill.turn(&HashSet::new(), Reason::Always, None);
-            (mill, outcome)
-        })
-        .await
-        .context("the first build broke off")?;
-        let outcome = outcome?;
-        watch.looked();
-        tell(&outcome);
-        let first = Arc::new(outcome.site.context("the first build made no site")?);
+        let first = tokio::task::spawn_blocking(move || {
+            let mut mill = open(options.mill);
+            let outcome = mill.turn(&HashSet::new(), Reason::Always, None, Utc::now())?;
+            // What readers had is shown until there is a site, or the change is confirmed.
+            let before = mill.last_shown()?;
+            anyhow::Ok((mill, outcome, before))
+        });
+        let (mill, outcome, before) = first.await.context("the first build broke off")??;
         let stop = CancellationToken::new();
-        let (site, newest) = watch::channel(first);
+        let (site, newest) = watch::channel(Arc::new(before));
         let (server_options, limits) = watch::channel(server_options);
-        let server = tokio::spawn(server::serve(listener, newest, limits, stop.clone()));
-        let next_moment = outcome.next_moment;
-        Ok(Daemon {
+        let mut daemon = Daemon {
+            confirmation: mill.ledger().folder().map(hold::confirmation),
             mill: Some(mill),
             watch,
             site,
             server_options,
-            server,
+            server: tokio::spawn(server::serve(listener, newest, limits, stop.clone())),
             stop,
-            next_moment,
+            next_moment: None,
             failing: None,
             must_build: false,
-        })
+            held: None,
+        };
+        daemon.watch.looked();
+        daemon.publish(outcome);
+        Ok(daemon)
     }
 
     /// Runs until it is asked to stop, or nobody can ask any more.
@@ -211,12 +160,20 @@ impl Daemon {
                 None => std::future::pending().await,
             }
         };
+        let confirmation = self.confirmation.clone().filter(|_| self.held.is_some());
+        let confirmed = async {
+            let Some(file) = confirmation else { return std::future::pending().await };
+            while !file.exists() {
+                tokio::time::sleep(CONFIRMATION_INTERVAL).await;
+            }
+        };
         tokio::select! {
             request = requests.recv() => match request {
                 Some(Request::Reload(options)) => Event::Reload(options),
                 Some(Request::Stop) | None => Event::Stop,
             },
             () = self.watch.due() => Event::FolderChanged,
+            () = confirmed => Event::Tick,
             () = tick => if self.next_moment.is_some_and(|moment| moment <= Utc::now()) { Event::Tick } else { Event::FolderChanged },
         }
     }
@@ -228,7 +185,7 @@ impl Daemon {
         let previous = self.site.borrow().clone();
         let turned = tokio::task::spawn_blocking(move || {
             // A panic must not take the library and the ledger with it.
-            let turn = std::panic::AssertUnwindSafe(|| mill.turn(&busy, reason, Some(&previous)));
+            let turn = std::panic::AssertUnwindSafe(|| mill.turn(&busy, reason, Some(&previous), Utc::now()));
             let outcome = std::panic::catch_unwind(turn);
             (mill, outcome)
         });
@@ -255,10 +212,43 @@ impl Daemon {
             tracing::info!("the content folder can be read again");
         }
         tell(&outcome);
-        let Some(site) = outcome.site else { return };
-        tell_service_manager(&[NotifyState::Status(&format!("{} digests, {} items", site.digests, site.items))]);
-        self.next_moment = outcome.next_moment;
-        self.site.send_replace(Arc::new(site));
+        match outcome.result {
+            Result::Same => {}
+            Result::Site(site) => {
+                if self.held.take().is_some() {
+                    tracing::info!("nothing is held back any more");
+                }
+                tell_service_manager(&[NotifyState::Status(&format!(
+                    "{} digests, {} items",
+                    site.digests, site.items
+                ))]);
+                self.next_moment = outcome.next;
+                self.site.send_replace(Arc::from(site));
+            }
+            Result::Held(held) => self.tell_held(held),
+        }
+    }
+
+    /// Says what is held back, once for each change.
+    fn tell_held(&mut self, held: Held) {
+        // The same moment is not waited for again and again.
+        self.next_moment = None;
+        if self.held.as_ref() == Some(&held.fingerprint) {
+            return;
+        }
+        let way_out = match self.confirmation.as_deref().and_then(Path::parent) {
+            Some(state) => format!("feedmill confirm --state {}", state.display()),
+            None => "start again (without state.folder nothing else can confirm it)".to_owned(),
+        };
+        for entry in held.entries.iter().take(MOST_TOLD) {
+            tracing::error!("held back: {entry}");
+        }
+        if held.entries.len() > MOST_TOLD {
+            tracing::error!("held back: {} more entries", held.entries.len() - MOST_TOLD);
+        }
+        tracing::error!("the old site stays: {held}. Mend the digests, or let it through: {way_out}");
+        tell_service_manager(&[NotifyState::Status(&format!("held back: {held}"))]);
+        self.held = Some(held.fingerprint);
     }
 
     fn tell_failure(&mut self, error: &anyhow::Error) {
@@ -273,21 +263,10 @@ impl Daemon {
 
     async fn reload(&mut self, options: Options) {
         self.server_options.send_replace(options.server.clone());
-        if self.mill.as_ref().is_some_and(|mill| mill.options.content != options.content) {
-            self.watch = Watch::new(&options.content, options.watch.clone());
+        if self.mill.as_ref().is_some_and(|mill| mill.options().content != options.mill.content) {
+            self.watch = Watch::new(&options.mill.content, options.watch.clone());
         }
-        if let Some(mill) = self.mill.take() {
-            // Ids, times and last good versions stay what they were; the files are read again, for the rules may be others.
-            let Mill { options: before, mut library, ledger } = mill;
-            self.mill = Some(if before.content == options.content {
-                library.set_rules(options.library.clone(), options.site.rules.clone());
-                Mill { options, library, ledger }
-            } else {
-                let mut mill = Mill::new(options);
-                mill.library.recall(ledger.memory().clone());
-                Mill { ledger, ..mill }
-            });
-        }
+        self.mill = self.mill.take().map(|mill| mill.reload(options.mill));
         self.turn(Reason::Always).await;
         tracing::info!("configuration reloaded");
         tell_service_manager(&[NotifyState::Ready]);
@@ -310,10 +289,11 @@ fn tell(outcome: &Outcome) {
             Severity::Note => tracing::debug!(%path, line, column, %message, %remedy, "finding"),
         }
     }
-    let Some(Site { digests, items, .. }) = &outcome.site else { return };
+    let Result::Site(site) = &outcome.result else { return };
+    let Site { digests, items, .. } = &**site;
     let (changed, removed) = (summary(&outcome.changes.changed), summary(&outcome.changes.removed));
     let elapsed_ms = outcome.elapsed.as_millis();
-    match outcome.next_moment {
+    match outcome.next {
         None => tracing::info!(digests, items, %changed, %removed, elapsed_ms, "site built"),
         Some(next) => {
             tracing::info!(digests, items, %changed, %removed, elapsed_ms, %next, "site built; a digest waits")

@@ -137,6 +137,8 @@ pub struct Item {
     pub line: usize,
     /// The id its author fixed: `### Title {#id}`.
     pub id: Option<String>,
+    /// Why its author takes it back; may be empty.
+    pub retracted: Option<String>,
     /// The headings between its section and itself.
     pub categories: Vec<String>,
     /// The rule that made it an item.

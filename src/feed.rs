@@ -3,6 +3,7 @@
 //! Three grains of the same digests: every item, the items of one section, one entry per digest. An item is the same entry,
 //! with the same id, in all of them.
 
+pub mod archive;
 pub mod atom;
 pub mod json;
 mod references;
@@ -17,7 +18,8 @@ use chrono::{DateTime, FixedOffset, TimeDelta};
 use crate::digest::html::{escaped, link_paragraph};
 use crate::digest::text::cut;
 use crate::digest::{Dedupe, Digest, Item, Rules, Section};
-use crate::ledger::{self, Identity, Settled, canonical_link};
+use crate::ledger::{self, Identity, Moment, Settled, Standing, canonical_link};
+use archive::{Chain, Month};
 
 /// How feeds are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub struct Options {
     pub digests: usize,
     /// as long as the contents of the feed stay under this many bytes.
     pub max_bytes: usize,
+    /// The word for what its author took back.
+    pub retracted: String,
 }
 
 /// An item, or a digest, as readers see it.
@@ -108,6 +112,8 @@ pub struct Feed {
     pub entries: Vec<Arc<Entry>>,
     /// The newest change it shows; of an empty feed, its publication's beginning of time.
     pub updated: DateTime<FixedOffset>,
+    /// Where older entries are.
+    pub chain: Chain,
 }
 
 impl Feed {
@@ -129,7 +135,7 @@ pub fn root_path(base_url: &str) -> String {
 }
 
 /// All feeds of a publication.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Feeds {
     /// Every item.
     pub all: Feed,
@@ -137,6 +143,8 @@ pub struct Feeds {
     pub sections: Vec<Feed>,
     /// One entry per digest.
     pub digests: Feed,
+    /// The history of all of them.
+    pub months: Vec<Month>,
 }
 
 impl Feeds {
@@ -144,37 +152,100 @@ impl Feeds {
     pub fn iter(&self) -> impl Iterator<Item = &Feed> {
         [&self.all, &self.digests].into_iter().chain(&self.sections)
     }
+
+    /// The ids of the entries of each feed, by its route.
+    pub fn shown(&self) -> ledger::Shown {
+        let ids = |feed: &Feed| feed.entries.iter().map(|entry| entry.id.clone()).collect();
+        self.iter().map(|feed| (feed.route.clone(), ids(feed))).collect()
+    }
 }
 
 /// Gathers the feeds of the published digests, which come newest first.
-pub fn gather(digests: &[Settled], rules: &Rules, options: &Options, ids: &ledger::Options) -> Feeds {
+pub fn gather(digests: &[Arc<Settled>], rules: &Rules, options: &Options, ids: &ledger::Options) -> Feeds {
     let gatherer = Gatherer { options, ids };
-    let mut entries: Vec<Arc<Entry>> =
-        digests.iter().flat_map(|settled| gatherer.items(settled)).map(Arc::new).collect();
+    let mut seats: Vec<Seat> = digests.iter().flat_map(Seat::of_items).collect();
     if rules.dedupe == Dedupe::Feed {
         let mut seen = HashSet::new();
-        let is_first =
-            |entry: &&Arc<Entry>| entry.story.as_deref().is_none_or(|link| seen.insert(canonical_link(link, ids)));
-        let mut first: Vec<Arc<Entry>> = entries.iter().rev().filter(is_first).cloned().collect();
-        first.reverse();
-        entries = first;
+        let mut is_first = |seat: &Seat| seat.story().is_none_or(|link| seen.insert(canonical_link(link, ids)));
+        seats.reverse();
+        seats.retain(|seat| is_first(seat));
+        seats.reverse();
     }
-    let whole = digests.iter().filter(|settled| !settled.digest.is_empty());
-    let whole: Vec<Arc<Entry>> = whole.map(|settled| Arc::new(gatherer.whole(settled))).collect();
-    let mut by_section: HashMap<&str, Vec<Arc<Entry>>> = HashMap::new();
-    for entry in &entries {
-        if let Some((slug, _)) = &entry.section {
-            by_section.entry(slug).or_default().push(entry.clone());
+    let mut by_section: HashMap<&str, Vec<Seat>> = HashMap::new();
+    for seat in &seats {
+        if let Some(slug) = seat.section().map(|section| section.slug.as_str()).filter(|slug| !slug.is_empty()) {
+            by_section.entry(slug).or_default().push(seat.clone());
         }
     }
+    let is_shown =
+        |settled: &&Arc<Settled>| !settled.digest.is_empty() && settled.identity.standing != Standing::Withdrawn;
+    let whole = digests.iter().filter(is_shown).map(|settled| Seat { settled: settled.clone(), spot: None });
+    let shared = Arc::new((options.clone(), ids.clone()));
+    let mut months = Vec::new();
+    let mut with_history = |named: Named<'_>, seats: Vec<Seat>| {
+        let mut feed = gatherer.feed(named, &seats);
+        let (of_feed, chain) = archive::months(&feed, seats, &shared);
+        months.extend(of_feed);
+        feed.chain = chain;
+        feed
+    };
     let sections = sections(digests, rules).into_iter().map(|section| {
-        let entries = by_section.remove(section.slug.as_str()).unwrap_or_default();
-        gatherer.section(&section, entries)
+        let seats = by_section.remove(section.slug.as_str()).unwrap_or_default();
+        let Known { slug, title, description } = &section;
+        let route = format!("/{slug}/");
+        with_history(Named { slug, route, name: title, description: description.as_deref() }, seats)
     });
-    let sections = sections.collect();
-    let all = gatherer.feed(Named { slug: "all", route: "/".to_owned(), name: "", description: None }, entries);
+    let sections: Vec<Feed> = sections.collect();
     let digests = Named { slug: "digests", route: "/digests/".to_owned(), name: "Digests", description: None };
-    Feeds { all, sections, digests: gatherer.feed(digests, whole) }
+    let digests = with_history(digests, whole.collect());
+    let all = with_history(Named { slug: "all", route: "/".to_owned(), name: "", description: None }, seats);
+    Feeds { all, sections, digests, months }
+}
+
+/// An entry before it is made: an item of a digest, or the digest itself.
+#[derive(Debug, Clone)]
+struct Seat {
+    settled: Arc<Settled>,
+    spot: Option<Spot>,
+}
+
+/// Where an item stands in its digest.
+#[derive(Debug, Clone, Copy, Hash)]
+struct Spot {
+    section: usize,
+    in_section: usize,
+    in_digest: usize,
+}
+
+impl Seat {
+    /// The items of a digest that readers see.
+    fn of_items(settled: &Arc<Settled>) -> Vec<Seat> {
+        let sections = settled.digest.sections.iter().enumerate();
+        let spots = sections.flat_map(|(section, it)| (0..it.items.len()).map(move |in_section| (section, in_section)));
+        let spots = spots.enumerate().map(|(in_digest, (section, in_section))| Spot { section, in_section, in_digest });
+        let shown = spots.filter(|spot| settled.items[spot.in_digest].standing != Standing::Withdrawn);
+        shown.map(|spot| Seat { settled: settled.clone(), spot: Some(spot) }).collect()
+    }
+
+    fn section(&self) -> Option<&Section> {
+        self.spot.map(|spot| &self.settled.digest.sections[spot.section])
+    }
+
+    fn item(&self) -> Option<&Item> {
+        self.spot.map(|spot| &self.settled.digest.sections[spot.section].items[spot.in_section])
+    }
+
+    fn story(&self) -> Option<&str> {
+        self.item()?.link.as_deref()
+    }
+
+    fn identity(&self) -> &Identity {
+        self.spot.map_or(&self.settled.identity, |spot| &self.settled.items[spot.in_digest])
+    }
+
+    fn published(&self) -> Moment {
+        self.identity().published
+    }
 }
 
 /// A section over all digests.
@@ -185,7 +256,7 @@ struct Known {
 }
 
 /// The configured sections in their order, then the others as the fullest digest orders them, then those it lacks.
-fn sections(digests: &[Settled], rules: &Rules) -> Vec<Known> {
+fn sections(digests: &[Arc<Settled>], rules: &Rules) -> Vec<Known> {
     let configured = rules.sections.iter().map(|rule| Known {
         slug: rule.slug.clone(),
         title: rule.title.clone().or_else(|| rule.headings.first().cloned()).unwrap_or_else(|| rule.slug.clone()),
@@ -224,9 +295,12 @@ struct Gatherer<'o> {
 }
 
 impl Gatherer<'_> {
-    fn items<'s>(&'s self, settled: &'s Settled) -> impl Iterator<Item = Entry> + 's {
-        let identified = settled.digest.items().zip(&settled.items);
-        identified.map(|((section, item), identity)| self.item(settled, section, item, identity))
+    /// The entry of a seat.
+    fn entry(&self, seat: &Seat) -> Entry {
+        match seat.section().zip(seat.item()) {
+            Some((section, item)) => self.item(&seat.settled, section, item, seat.identity()),
+            None => self.whole(&seat.settled),
+        }
     }
 
     fn item(&self, settled: &Settled, section: &Section, item: &Item, identity: &Identity) -> Entry {
@@ -241,7 +315,7 @@ impl Gatherer<'_> {
         };
         let digest = &settled.digest;
         let section = (!section.slug.is_empty()).then(|| (section.slug.clone(), section.title.clone()));
-        Entry {
+        let entry = Entry {
             id: identity.id.clone(),
             title: without_tags(&item.title),
             story: item.link.clone(),
@@ -255,6 +329,14 @@ impl Gatherer<'_> {
             authors: digest.authors.clone(),
             language: digest.language.clone(),
             digest: settled.key.clone(),
+        };
+        match &identity.standing {
+            Standing::Retracted { reason } => {
+                let title = format!("{}: {}", self.options.retracted, entry.title);
+                let (html, summary) = (notice(&self.options.retracted, reason), without_tags(reason));
+                Entry { title, story: None, html, summary, ..entry }
+            }
+            _ => entry,
         }
     }
 
@@ -294,6 +376,15 @@ impl Gatherer<'_> {
                 let _ = write!(html, "<h2>{}</h2>", escaped(&section.title));
             }
             for (item, identity) in section.items.iter().zip(identities.by_ref()) {
+                match &identity.standing {
+                    Standing::Published => {}
+                    Standing::Retracted { reason } => {
+                        let notice = notice(&self.options.retracted, reason);
+                        let _ = write!(html, "<h3>{}</h3>{notice}", escaped(&item.title));
+                        continue;
+                    }
+                    Standing::Withdrawn => continue,
+                }
                 let page = absolute(&self.options.base_url, &item_route(&settled.key, &identity.anchor));
                 let link = escaped(item.link.as_deref().unwrap_or(&page));
                 let _ = write!(html, "<h3><a href=\"{link}\">{}</a></h3>{}", escaped(&item.title), item.html);
@@ -302,18 +393,12 @@ impl Gatherer<'_> {
         html
     }
 
-    fn section(&self, section: &Known, entries: Vec<Arc<Entry>>) -> Feed {
-        let route = format!("/{}/", section.slug);
-        let description = section.description.as_deref();
-        self.feed(Named { slug: &section.slug, route, name: &section.title, description }, entries)
-    }
-
-    fn feed(&self, named: Named<'_>, entries: Vec<Arc<Entry>>) -> Feed {
+    fn feed(&self, named: Named<'_>, seats: &[Seat]) -> Feed {
         let Options { title, description, language, authors, base_url, .. } = self.options;
         let full_title = if named.name.is_empty() { title.clone() } else { format!("{title}: {}", named.name) };
         let fallback =
             || if named.name.is_empty() { description.clone() } else { format!("{} · {description}", named.name) };
-        let entries = self.window(entries);
+        let entries = self.window(seats);
         let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or_else(beginning);
         Feed {
             id: self.ids.tag(&format!("feed/{}", named.slug)),
@@ -326,35 +411,40 @@ impl Gatherer<'_> {
             base_url: base_url.clone(),
             entries,
             updated,
+            chain: Chain::default(),
         }
     }
 
     /// As far back as `days` or `digests` reach, whichever is more, while `max_bytes` last; never empty of what there is.
-    fn window(&self, mut entries: Vec<Arc<Entry>>) -> Vec<Arc<Entry>> {
-        entries.sort_by(|one, other| (other.published, &one.id).cmp(&(one.published, &other.id)));
+    fn window(&self, seats: &[Seat]) -> Vec<Arc<Entry>> {
+        let mut seats: Vec<&Seat> = seats.iter().collect();
+        seats.sort_by(|one, other| {
+            (other.published(), &one.identity().id).cmp(&(one.published(), &other.identity().id))
+        });
         // A digest is as old as its oldest entry: what was added to old ones later does not make them new.
-        let mut begun: HashMap<String, DateTime<FixedOffset>> = HashMap::new();
-        for entry in &entries {
-            let first = begun.entry(entry.digest.clone()).or_insert(entry.published);
-            *first = (*first).min(entry.published);
+        let mut begun: HashMap<&str, Moment> = HashMap::new();
+        for seat in &seats {
+            let first = begun.entry(&seat.settled.key).or_insert(seat.published());
+            *first = (*first).min(seat.published());
         }
-        let mut moments: Vec<DateTime<FixedOffset>> = begun.values().copied().collect();
+        let mut moments: Vec<Moment> = begun.values().copied().collect();
         moments.sort_unstable_by(|one, other| other.cmp(one));
-        let of_newest = entries.iter().filter(|entry| begun.get(&entry.digest) == moments.first());
-        let Some(newest) = of_newest.map(|entry| entry.published).max() else { return entries };
+        let begun = |seat: &Seat| begun[seat.settled.key.as_str()];
+        let of_newest = seats.iter().filter(|seat| Some(&begun(seat)) == moments.first());
+        let Some(newest) = of_newest.map(|seat| seat.published()).max() else { return Vec::new() };
         let oldest = newest - TimeDelta::days(i64::from(self.options.days));
         let last = self.options.digests.checked_sub(1).map(|last| moments[last.min(moments.len() - 1)]);
-        entries.retain(|entry| {
-            entry.published > oldest || last.is_some_and(|last| begun.get(&entry.digest).is_some_and(|at| *at >= last))
-        });
+        seats.retain(|seat| seat.published() > oldest || last.is_some_and(|last| begun(seat) >= last));
         let mut bytes = 0_usize;
-        let within = entries.iter().take_while(|entry| {
-            let first = bytes == 0;
+        let mut entries = Vec::new();
+        for seat in seats {
+            let entry = self.entry(seat);
             bytes += entry.weight();
-            first || bytes <= self.options.max_bytes
-        });
-        let kept = within.count();
-        entries.truncate(kept);
+            if bytes > self.options.max_bytes && !entries.is_empty() {
+                break;
+            }
+            entries.push(Arc::new(entry));
+        }
         entries
     }
 }
@@ -382,6 +472,14 @@ fn without_tags(title: &str) -> String {
         }
     }
     plain
+}
+
+/// What stands in the place of an item that its author took back.
+pub fn notice(label: &str, reason: &str) -> String {
+    match reason {
+        "" => format!("<p><strong>{}</strong></p>", escaped(label)),
+        reason => format!("<p><strong>{}</strong>: {}</p>", escaped(label), escaped(reason)),
+    }
 }
 
 fn contents(digest: &Digest) -> String {

@@ -93,6 +93,8 @@ pub enum Code {
     TitleTwice,
     /// An item that is published already would be new to subscribers.
     IdChanges,
+    /// The publish guard would not show the digests as they are now.
+    HeldBack,
     /// Items of recent days do not fit into a feed.
     FeedTooLarge,
     /// Asterisks that did not become emphasis.
@@ -115,7 +117,7 @@ pub enum Code {
     TooManyItems,
 }
 
-const ALL: [Code; 38] = [
+const ALL: [Code; 39] = [
     Code::Unreadable,
     Code::FileTooLarge,
     Code::FileEmpty,
@@ -144,6 +146,7 @@ const ALL: [Code; 38] = [
     Code::LinkTwice,
     Code::TitleTwice,
     Code::IdChanges,
+    Code::HeldBack,
     Code::FeedTooLarge,
     Code::EmphasisBroken,
     Code::LinkUndefined,
@@ -207,7 +210,8 @@ impl Code {
             | Code::FrontMatterInvalid
             | Code::Internal
             | Code::Garbled
-            | Code::TooManyItems => Severity::Error,
+            | Code::TooManyItems
+            | Code::HeldBack => Severity::Error,
             Code::SameFile | Code::ItemWithoutLink | Code::DateInFuture | Code::TitleTwice => Severity::Note,
             _ => Severity::Warning,
         }

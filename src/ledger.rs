@@ -5,23 +5,35 @@
 //! memory; an item that was published before is recognised and keeps the id it had (`ledger::recognition`). What a newcomer gets
 //! wrong: nothing here depends on a position, a file name or the public address.
 
+pub mod guard;
+pub mod hold;
 mod recognition;
+mod settling;
 mod store;
+mod words;
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use anyhow::Context as _;
+use bytes::Bytes;
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
-use sha2::{Digest as _, Sha256};
-use url::Url;
 
-use crate::digest::learnt::{Memory, Strength};
-use crate::digest::text::normalized;
-use crate::digest::{Digest, Item};
+use crate::digest::Digest;
+use crate::digest::learnt::Memory;
 use crate::finding::{Code, Finding, Place};
 use recognition::Prints;
+use store::{Rows, Store};
+use words::Hash;
+
+pub use guard::{Fate, Held, Touched};
+pub use settling::{Change, Changes, What};
+pub use words::canonical_link;
+
+/// A moment as readers are told it: in the zone of the publication as it was then.
+pub type Moment = DateTime<FixedOffset>;
 
 /// How ids and moments are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +50,8 @@ pub struct Options {
     pub tracking: Vec<String>,
     /// Fragments that say nothing about which story it is.
     pub tracking_fragments: Vec<String>,
+    /// For how many days a notice stands in the place of what its author took back.
+    pub retraction_days: u32,
 }
 
 impl Options {
@@ -60,6 +74,7 @@ impl Default for Options {
             publish_at: NaiveTime::from_hms_opt(8, 0, 0).unwrap_or_default(),
             tracking: tracking.map(str::to_owned).to_vec(),
             tracking_fragments: vec!["rd".to_owned(), "wechat_redirect".to_owned()],
+            retraction_days: 14,
         }
     }
 }
@@ -79,9 +94,25 @@ pub struct Identity {
     /// Its name within its digest, safe as an anchor.
     pub anchor: String,
     /// When it was first published; never changes.
-    pub published: DateTime<FixedOffset>,
+    pub published: Moment,
     /// When its words last changed; never before `published`.
-    pub updated: DateTime<FixedOffset>,
+    pub updated: Moment,
+    /// Whether readers see it.
+    pub standing: Standing,
+}
+
+/// Whether readers see an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// As it is.
+    Published,
+    /// A notice in its place: its author took it back.
+    Retracted {
+        /// Why, in the author's words; may be empty.
+        reason: String,
+    },
+    /// Not at all: it was taken back before it was published, or long enough ago.
+    Withdrawn,
 }
 
 /// A digest that readers may see, with the identities of its items in file order.
@@ -101,9 +132,17 @@ pub struct Settled {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settlement {
     /// The published digests, newest first.
-    pub digests: Vec<Settled>,
+    pub digests: Vec<Arc<Settled>>,
     /// The digests that wait for their date, earliest first.
     pub waiting: Vec<Waiting>,
+    /// When readers would see something else without any file changing.
+    pub next: Option<Moment>,
+}
+
+impl Settlement {
+    fn look_again(&mut self, moment: Moment) {
+        self.next = Some(self.next.map_or(moment, |next| next.min(moment)));
+    }
 }
 
 /// A digest dated in the future.
@@ -112,7 +151,7 @@ pub struct Waiting {
     /// The digest.
     pub digest: Arc<Digest>,
     /// When it will be published.
-    pub moment: DateTime<FixedOffset>,
+    pub moment: Moment,
 }
 
 impl Waiting {
@@ -124,29 +163,74 @@ impl Waiting {
     }
 }
 
+/// An entry as the ledger knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Record {
-    published: DateTime<FixedOffset>,
-    updated: DateTime<FixedOffset>,
-    hash: [u8; 8],
+    published: Moment,
+    updated: Moment,
+    hash: Hash,
+    /// Since when it is not there any more.
+    gone: Option<Moment>,
+    /// Since when its author takes it back.
+    retracted: Option<Moment>,
 }
 
-/// Records by digest key and by item id.
+/// Everything that was published.
 #[derive(Debug, Default)]
 struct Records {
+    /// By key.
     digests: HashMap<String, Record>,
+    /// By id.
     items: HashMap<String, Record>,
     prints: Prints,
+    /// Keys of digests that came before their date.
+    waiting: HashSet<String>,
+    /// The seconds at which anything was published or updated: nothing else gets them.
+    taken: HashSet<i64>,
 }
 
-/// A record that is new or another than before.
-#[derive(Debug)]
-enum Change {
-    Digest { key: String, record: Record },
-    Item { id: String, digest: String, title: String, link: Option<String>, record: Record },
-    Section { language: String, name: String, strength: Strength },
-    FirstSeen { path: String, date: NaiveDate },
+impl Records {
+    fn take(&mut self, name: String, is_digest: bool, record: Record) {
+        self.taken.extend([record.published.timestamp(), record.updated.timestamp()]);
+        let records = if is_digest { &mut self.digests } else { &mut self.items };
+        records.insert(name, record);
+    }
 }
+
+/// The feeds as readers have them: the ids of their entries, by the feed's route.
+pub type Shown = BTreeMap<String, BTreeSet<String>>;
+
+/// What of a site outlasts the process.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The entries of each feed.
+    pub shown: Shown,
+    /// The pages by their route.
+    pub pages: BTreeMap<String, ShownPage>,
+}
+
+/// A page as it was shown.
+#[derive(Debug, Clone)]
+pub struct ShownPage {
+    /// The hash of its bytes.
+    pub hash: String,
+    /// When they last became others.
+    pub modified: DateTime<Utc>,
+    /// The bytes, if they are to be shown when the page cannot be built.
+    pub body: Option<Bytes>,
+}
+
+/// What tells whether a page is another than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validator {
+    /// The hash of its bytes.
+    pub hash: String,
+    /// When they last became others.
+    pub modified: DateTime<Utc>,
+}
+
+/// Validators by route.
+pub type Validators = BTreeMap<String, Validator>;
 
 /// An item as it was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,28 +243,90 @@ pub struct Published {
     pub link: Option<String>,
 }
 
+/// An entry with its history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Story {
+    /// Its lasting id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Its story.
+    pub link: Option<String>,
+    /// The key of its digest.
+    pub digest: String,
+    /// Whether it is the digest itself.
+    pub is_digest: bool,
+    /// When it was first published.
+    pub published: Moment,
+    /// When its words last changed.
+    pub updated: Moment,
+    /// Since when it is in no feed.
+    pub gone: Option<Moment>,
+    /// Since when its author takes it back.
+    pub retracted: Option<Moment>,
+    /// What became of it, oldest first.
+    pub events: Vec<Event>,
+    /// The routes of the feeds that show it.
+    pub feeds: Vec<String>,
+}
+
+/// The name under which the ledger keeps the authority of ids.
+const AUTHORITY: &str = "authority";
+
+/// What became of an entry once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When it was seen.
+    pub at: Moment,
+    /// What became of it.
+    pub what: What,
+    /// Its title from then on.
+    pub title: String,
+    /// Its story from then on.
+    pub link: Option<String>,
+}
+
 /// The memory of what was published.
 ///
 /// The default one forgets everything at the end of the process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger {
     records: Records,
-    unwritten: Vec<Change>,
     memory: Memory,
-    store: Option<store::Store>,
+    shown: Shown,
+    validators: Validators,
+    folder: Option<PathBuf>,
+    store: Store,
+    /// The authority of all ids and its date.
+    authority: Option<String>,
+    /// Whether that is written.
+    is_pinned: bool,
+    /// What could not be written the last time.
+    unwritten: Vec<Rows>,
 }
 
-/// Digests of one date are this far apart at least, so that their items do not mingle.
-const SLOT_SECONDS: i64 = 900;
+impl Default for Ledger {
+    fn default() -> Ledger {
+        Ledger::of(Store::in_memory(), None, &Options::default()).expect("an empty ledger in memory is always one")
+    }
+}
 
 impl Ledger {
+    fn of(store: Store, folder: Option<&Path>, options: &Options) -> anyhow::Result<Ledger> {
+        let records = store.records(options)?;
+        let (memory, shown, authority) = (store.memory()?, store.shown()?, store.publication(AUTHORITY)?);
+        let (validators, is_pinned) = (store.validators()?, authority.is_some());
+        let folder = folder.map(Path::to_owned);
+        Ok(Ledger { records, memory, shown, validators, folder, store, authority, is_pinned, unwritten: Vec::new() })
+    }
+
     /// The ledger of a state folder, `ledger.sqlite`, made if need be.
     ///
     /// # Errors
     /// When the folder cannot be written, or the file is no ledger or one of a newer version. Nothing is changed then.
     pub fn open(folder: &Path, options: &Options) -> anyhow::Result<Ledger> {
-        let (store, records, memory) = store::Store::open(folder, options)?;
-        Ok(Ledger { records, unwritten: Vec::new(), memory, store: Some(store) })
+        let open = || Ledger::of(Store::open(folder)?, Some(folder), options);
+        open().with_context(|| format!("cannot use the ledger in {}", folder.display()))
     }
 
     /// The ledger of a state folder, to look into: it is not made, and nothing is written to it.
@@ -188,8 +334,8 @@ impl Ledger {
     /// # Errors
     /// When there is none, or the file is no ledger or one of another version.
     pub fn open_to_read(folder: &Path, options: &Options) -> anyhow::Result<Ledger> {
-        let (store, records, memory) = store::Store::open_to_read(folder, options)?;
-        Ok(Ledger { records, unwritten: Vec::new(), memory, store: Some(store) })
+        let open = || Ledger::of(Store::open_to_read(folder)?, Some(folder), options);
+        open().with_context(|| format!("cannot read the ledger in {}", folder.display()))
     }
 
     /// What earlier runs learnt of the folder.
@@ -197,139 +343,200 @@ impl Ledger {
         &self.memory
     }
 
-    /// Keeps what was learnt of the folder; nothing is forgotten.
-    pub fn remember(&mut self, memory: &Memory) {
+    /// Settles what readers may see at `now` of the digests of a library, whose keys are unique. Nothing is changed: the
+    /// changes come along, to be committed when they are shown.
+    ///
+    /// A digest's moment is its date at `publish_at`, or now when that is still to come today; its items follow one second
+    /// apart, the first of them the newest. A digest that comes before its date waits for its moment. What was seen before
+    /// keeps its times; an item that joins a published digest takes the present moment.
+    pub fn settle(
+        &self,
+        digests: &[(String, Arc<Digest>)],
+        now: DateTime<Utc>,
+        options: &Options,
+    ) -> (Settlement, Changes) {
+        settling::settle(digests, &self.records, now, options)
+    }
+
+    /// Makes the authority of ids the one with which this publication began, so that nothing that is configured later
+    /// changes an id. Gives what the options said before, if that is another.
+    pub fn pin(&mut self, options: &mut Options) -> Option<String> {
+        let wanted = format!("{},{}", options.authority, options.authority_date);
+        let first = self.authority.clone().unwrap_or_else(|| wanted.clone());
+        if let Some((authority, date)) = first.split_once(',') {
+            (options.authority, options.authority_date) = (authority.to_owned(), date.to_owned());
+        }
+        self.authority = Some(first.clone());
+        (first != wanted).then_some(wanted)
+    }
+
+    /// The validators of what was shown last.
+    pub fn validators(&self) -> &Validators {
+        &self.validators
+    }
+
+    /// The pages that were shown last, as far as they are kept: route, bytes, and when they last became others.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn pages(&self) -> anyhow::Result<Vec<(String, Bytes, DateTime<Utc>)>> {
+        self.store.pages()
+    }
+
+    /// The state folder, if there is one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
+    /// The entries that go by a name: an id, an address on our pages, or the address of a story.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn find(&self, name: &str, options: &Options) -> anyhow::Result<Vec<Story>> {
+        let page = page_of(name);
+        let story = canonical_link(name, options);
+        let is_it = |entry: &Story| match &page {
+            _ if entry.id == name => true,
+            Some((key, anchor)) if entry.is_digest => anchor.is_empty() && entry.digest == *key,
+            Some((_, anchor)) if anchor.is_empty() => false,
+            Some((key, anchor)) => key.starts_with(&entry.digest) && entry.id.ends_with(&format!("/{anchor}")),
+            None => entry.link.as_deref().is_some_and(|link| canonical_link(link, options) == story),
+        };
+        let mut found: Vec<Story> = self.store.entries()?.into_iter().filter(is_it).collect();
+        for entry in &mut found {
+            if entry.is_digest {
+                let (authority, date) = (&options.authority, &options.authority_date);
+                let first = self.authority.clone().unwrap_or_else(|| format!("{authority},{date}"));
+                entry.id = format!("tag:{first}:{}", entry.digest);
+            }
+            entry.events = self.store.history(&entry.id)?;
+            let feeds = self.shown.iter().filter(|(_, ids)| ids.contains(&entry.id));
+            entry.feeds = feeds.map(|(route, _)| route.clone()).collect();
+        }
+        Ok(found)
+    }
+
+    /// Whether a settlement may be shown, whose feeds would show `next`; if not, what would become of which entries.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn judge(
+        &self,
+        settlement: &Settlement,
+        changes: &Changes,
+        next: &Shown,
+        limits: &guard::Options,
+        options: &Options,
+    ) -> anyhow::Result<Option<Held>> {
+        let newest = settlement.digests.first().map(|settled| settled.digest.key.as_str());
+        let over = guard::judge(&self.shown, next, changes, newest, limits);
+        if over.is_empty() {
+            return Ok(None);
+        }
+        let reidentified = self.reidentified(changes, options)?;
+        let gone: HashMap<&str, &Change> = changes.entries.iter().map(|change| (change.id.as_str(), change)).collect();
+        let ids: BTreeSet<&String> = over.values().flatten().collect();
+        let mut entries = Vec::new();
+        for id in ids {
+            let change = gone.get(id.as_str());
+            let name = change.filter(|change| change.is_digest).map_or(id, |change| &change.digest);
+            let before = self.store.published(name)?;
+            let before = before.unwrap_or_else(|| Published { id: id.clone(), title: id.clone(), link: None });
+            let fate = match (reidentified.get(id), change) {
+                (Some(new), _) => Fate::Reidentified { id: new.id.clone(), title: new.title.clone() },
+                (None, Some(Change { what: What::Corrected, .. })) => Fate::Corrected,
+                _ => Fate::Vanishes,
+            };
+            entries.push(Touched { before: Published { id: id.clone(), ..before }, fate });
+        }
+        let feeds = over.iter().map(|(feed, ids)| (feed.clone(), ids.len(), self.shown[feed].len())).collect();
+        let new = changes.entries.iter().filter(|change| change.what == What::Published && !change.is_digest).count();
+        Ok(Some(Held { fingerprint: guard::fingerprint(&entries), feeds, entries, new }))
+    }
+
+    /// The items that are gone although one like them is new: by the id of the one that is gone.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn reidentified<'c>(
+        &self,
+        changes: &'c Changes,
+        options: &Options,
+    ) -> anyhow::Result<HashMap<String, &'c Change>> {
+        let items = |what| changes.entries.iter().filter(move |change| !change.is_digest && change.what == what);
+        let gone = items(What::Gone).map(|change| self.published(&change.id));
+        let gone: Vec<Published> = gone.filter_map(Result::transpose).collect::<anyhow::Result<_>>()?;
+        let new: Vec<&Change> = items(What::Published).collect();
+        Ok(guard::pairs(&gone, &new, options))
+    }
+
+    /// An item as it was last published, by its id.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn published(&self, id: &str) -> anyhow::Result<Option<Published>> {
+        self.store.published(id)
+    }
+
+    /// Takes in what readers see from now on: what a settlement changed, what was learnt of the folder, and what the feeds
+    /// show. One transaction: after a power cut all of it is there, or nothing.
+    ///
+    /// # Errors
+    /// When it cannot be written. It counts all the same, and is written with the next commit.
+    pub fn commit(&mut self, changes: Changes, memory: &Memory, snapshot: Snapshot) -> anyhow::Result<()> {
+        let mut rows = Rows {
+            at: changes.at,
+            shown: (snapshot.shown != self.shown).then(|| snapshot.shown.clone()),
+            ..Rows::default()
+        };
         for ((language, name), strength) in &memory.sections {
             let known = self.memory.sections.insert((language.clone(), name.clone()), *strength);
             if known != Some(*strength) {
-                let (language, name, strength) = (language.clone(), name.clone(), *strength);
-                self.unwritten.push(Change::Section { language, name, strength });
+                rows.sections.push((language.clone(), name.clone(), *strength));
             }
         }
         for (path, date) in &memory.first_seen {
             if self.memory.first_seen.insert(path.clone(), *date) != Some(*date) {
-                self.unwritten.push(Change::FirstSeen { path: path.clone(), date: *date });
+                rows.first_seen.push((path.clone(), *date));
             }
         }
-    }
-
-    /// Writes what changed since the last time into the file, if there is one, all or nothing.
-    ///
-    /// # Errors
-    /// When it cannot be written. What was settled stays settled, and is written the next time.
-    pub fn write(&mut self) -> anyhow::Result<()> {
-        match &mut self.store {
-            Some(store) if !self.unwritten.is_empty() => store.write(&self.unwritten)?,
-            _ => {}
+        for (key, prints) in changes.prints {
+            self.records.prints.replace(key, prints);
         }
+        for (key, waits) in &changes.waiting {
+            if *waits {
+                self.records.waiting.insert(key.clone())
+            } else {
+                self.records.waiting.remove(key)
+            };
+        }
+        for change in &changes.entries {
+            let name = if change.is_digest { &change.digest } else { &change.id };
+            self.records.take(name.clone(), change.is_digest, change.record.clone());
+        }
+        let Snapshot { shown, pages } = snapshot;
+        self.shown = shown;
+        rows.pages
+            .extend(self.validators.keys().filter(|route| !pages.contains_key(*route)).map(|it| (it.clone(), None)));
+        self.validators.retain(|route, _| pages.contains_key(route));
+        for (route, page) in pages {
+            let validator = Validator { hash: page.hash.clone(), modified: page.modified };
+            if self.validators.get(&route) != Some(&validator) {
+                self.validators.insert(route.clone(), validator);
+                rows.pages.push((route, Some(page)));
+            }
+        }
+        (rows.entries, rows.waiting) = (changes.entries, changes.waiting);
+        if !self.is_pinned {
+            rows.publication.extend(self.authority.iter().map(|authority| (AUTHORITY.to_owned(), authority.clone())));
+        }
+        if !rows.is_empty() {
+            self.unwritten.push(rows);
+        }
+        self.store.write(&self.unwritten)?;
+        self.is_pinned |= self.authority.is_some();
         self.unwritten.clear();
         Ok(())
-    }
-
-    /// The items of a digest as they were published, from the file; none when there is no file.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn published(&self, digest: &str) -> anyhow::Result<Vec<Published>> {
-        self.store.as_ref().map_or(Ok(Vec::new()), |store| store.published(digest))
-    }
-
-    /// Settles what readers may see at `now` of the digests of a library, whose keys are unique.
-    ///
-    /// A digest's moment is its date at `publish_at`, or now when that is still to come today; its items follow one second
-    /// apart, the first of them the newest. A digest of a later date waits. What was seen before keeps its times; an item
-    /// that joins a published digest takes the present moment.
-    pub fn settle(&mut self, digests: &[(String, Arc<Digest>)], now: DateTime<Utc>, options: &Options) -> Settlement {
-        let now = whole_seconds(now).with_timezone(&options.timezone);
-        let mut by_date: BTreeMap<_, Vec<&(String, Arc<Digest>)>> = BTreeMap::new();
-        for entry in digests {
-            by_date.entry(entry.1.date).or_default().push(entry);
-        }
-        let mut settlement = Settlement::default();
-        let mut news = TimeDelta::zero();
-        for (date, mut editions) in by_date {
-            editions.sort_by(|one, other| one.0.cmp(&other.0));
-            let moment = moment(date, options);
-            if date > now.date_naive() {
-                let moment = moment.fixed_offset();
-                settlement
-                    .waiting
-                    .extend(editions.iter().map(|(_, digest)| Waiting { digest: digest.clone(), moment }));
-                continue;
-            }
-            let names = self.records.prints.recognise(&editions, options);
-            let mut moment = moment.min(now);
-            for ((key, digest), names) in editions.into_iter().zip(names) {
-                let slot = i64::try_from(digest.len()).map_or(SLOT_SECONDS, |items| items.max(SLOT_SECONDS));
-                let times = Times { moment: moment.fixed_offset(), now: now.fixed_offset(), news: &mut news };
-                settlement.digests.push(self.settle_one((key, digest), names, times, options));
-                moment -= TimeDelta::seconds(slot);
-            }
-        }
-        settlement
-            .digests
-            .sort_by(|one, other| (other.identity.published, &one.key).cmp(&(one.identity.published, &other.key)));
-        settlement
-    }
-
-    fn settle_one(
-        &mut self,
-        (key, digest): (&str, &Arc<Digest>),
-        names: Vec<(String, String)>,
-        times: Times<'_>,
-        options: &Options,
-    ) -> Settled {
-        let Times { moment, now, news } = times;
-        let known = self.records.digests.get(key).cloned();
-        let text = (digest.title.as_str(), digest.preamble.as_str());
-        let hash = hash_of(digest.items().map(|(_, item)| item), text, options);
-        let own = settled(known.as_ref(), moment, now, hash);
-        if known.as_ref() != Some(&own) {
-            self.records.digests.insert(key.to_owned(), own.clone());
-            self.unwritten.push(Change::Digest { key: key.to_owned(), record: own.clone() });
-        }
-        let mut items = Vec::with_capacity(digest.len());
-        let mut next = own.published;
-        for ((_, item), (anchor, id)) in digest.items().zip(names) {
-            let before = self.records.items.get(&id);
-            let mut first = next;
-            if known.is_some() && before.is_none() {
-                first = now - *news;
-            }
-            next -= TimeDelta::seconds(1);
-            let record = settled(before, first, now - *news, hash_of([item], ("", ""), options));
-            if before != Some(&record) {
-                // What is new or corrected in one look has distinct times too.
-                if known.is_some() {
-                    *news += TimeDelta::seconds(1);
-                }
-                self.records.items.insert(id.clone(), record.clone());
-                let (digest, title, link) = (key.to_owned(), item.title.clone(), item.link.clone());
-                self.unwritten.push(Change::Item { id: id.clone(), digest, title, link, record: record.clone() });
-            }
-            items.push(Identity { id, anchor, published: record.published, updated: record.updated });
-        }
-        let id = options.tag(key);
-        let identity = Identity { id, anchor: String::new(), published: own.published, updated: own.updated };
-        Settled { digest: digest.clone(), key: key.to_owned(), identity, items }
-    }
-}
-
-/// The times that a digest is settled with.
-struct Times<'t> {
-    /// When the digest is published.
-    moment: DateTime<FixedOffset>,
-    now: DateTime<FixedOffset>,
-    /// How far before now the next late or corrected item of this look is put.
-    news: &'t mut TimeDelta,
-}
-
-/// The record of something seen now: first published then or before, updated when its words are others.
-fn settled(before: Option<&Record>, first: DateTime<FixedOffset>, now: DateTime<FixedOffset>, hash: [u8; 8]) -> Record {
-    match before {
-        None => Record { published: first, updated: first, hash },
-        Some(before) if before.hash == hash => before.clone(),
-        Some(before) => Record { published: before.published, updated: now.max(before.updated), hash },
     }
 }
 
@@ -337,114 +544,14 @@ fn settled(before: Option<&Record>, first: DateTime<FixedOffset>, now: DateTime<
 pub fn derived_ids(digests: &[(String, Arc<Digest>)], options: &Options) -> HashMap<String, Vec<String>> {
     let mut sorted: Vec<_> = digests.iter().collect();
     sorted.sort_by(|one, other| one.0.cmp(&other.0));
-    let names = Prints::default().recognise(&sorted, options);
+    let (names, _) = Prints::default().recognise(&sorted, &mut BTreeSet::new(), &|_| false, options);
     let ids = sorted.into_iter().zip(names);
     ids.map(|((key, _), names)| (key.clone(), names.into_iter().map(|(_, id)| id).collect())).collect()
 }
 
-/// The date at `publish_at` in the zone. In the hour that a change to summer time leaves out, the first moment after it;
-/// in the hour that comes twice, the first time.
-fn moment(date: chrono::NaiveDate, options: &Options) -> DateTime<Tz> {
-    let mut local = date.and_time(options.publish_at);
-    let end = date.checked_add_days(Days::new(2)).unwrap_or(date).and_time(NaiveTime::MIN);
-    while local < end {
-        if let Some(moment) = options.timezone.from_local_datetime(&local).earliest() {
-            return moment;
-        }
-        local += TimeDelta::minutes(1);
-    }
-    options.timezone.from_utc_datetime(&date.and_time(options.publish_at))
-}
-
-fn whole_seconds(now: DateTime<Utc>) -> DateTime<Utc> {
-    DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now)
-}
-
-/// What two addresses of one story have in common: without tracking, with sorted parameters.
-///
-/// ```
-/// use feedmill::ledger::{Options, canonical_link};
-/// let options = Options::default();
-/// assert_eq!(
-///     canonical_link("HTTPS://Example.org/a?utm_source=x&b=2&a=1#rd", &options),
-///     canonical_link("http://example.org/a?a=1&b=2", &options),
-/// );
-/// ```
-pub fn canonical_link(link: &str, options: &Options) -> String {
-    let Ok(url) = Url::parse(link) else { return link.to_owned() };
-    let mut parameters: Vec<&str> = url
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|part| !part.is_empty() && !is_tracking(part, options))
-        .collect();
-    parameters.sort_unstable();
-    let fragment = url.fragment().filter(|fragment| !options.tracking_fragments.iter().any(|noise| noise == fragment));
-    let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
-    format!("{authority}{}?{}#{}", url.path(), parameters.join("&"), fragment.unwrap_or_default())
-}
-
-fn is_tracking(parameter: &str, options: &Options) -> bool {
-    let name = parameter.split('=').next().unwrap_or_default();
-    options.tracking.iter().any(|pattern| match pattern.strip_suffix('*') {
-        Some(prefix) => name.starts_with(prefix),
-        None => name == pattern,
-    })
-}
-
-/// The words of some items, and of what stands around them, and where they lead: what must differ for a change to be one. Markup, white space and tracking
-/// say nothing.
-fn hash_of<'i>(
-    items: impl IntoIterator<Item = &'i Item>,
-    (title, preamble): (&str, &str),
-    options: &Options,
-) -> [u8; 8] {
-    let mut hasher = Sha256::new();
-    hasher.update(normalized(title));
-    hash_html(&mut hasher, preamble, options);
-    for item in items {
-        hasher.update(normalized(&item.title));
-        hasher.update([0]);
-        hasher.update(item.link.as_deref().map_or_else(String::new, |link| canonical_link(link, options)));
-        hasher.update([0]);
-        hash_html(&mut hasher, &item.html, options);
-        hasher.update([0]);
-    }
-    first_bytes(hasher)
-}
-
-/// The words of clean HTML, and the addresses in its tags.
-fn hash_html(hasher: &mut Sha256, html: &str, options: &Options) {
-    for (part, is_tag) in html.split('<').enumerate().flat_map(|(at, part)| match part.split_once('>') {
-        Some((tag, text)) if at > 0 => [(tag, true), (text, false)],
-        _ => [(part, false), ("", false)],
-    }) {
-        if is_tag {
-            for name in ["href=\"", "src=\""] {
-                let address = part.split_once(name).and_then(|(_, rest)| rest.split('"').next());
-                address
-                    .iter()
-                    .for_each(|address| hasher.update(canonical_link(&address.replace("&amp;", "&"), options)));
-            }
-        } else {
-            part.split_whitespace().for_each(|word| {
-                hasher.update(word);
-                hasher.update(b" ");
-            });
-        }
-    }
-}
-
-fn first_bytes(hasher: Sha256) -> [u8; 8] {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&hasher.finalize()[..8]);
-    bytes
-}
-
-/// Forty bits in base 32: within one digest of 5 000 items a collision is a matter of one in 80 000, and then numbered.
-fn short_hash(text: &str) -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let digest = Sha256::digest(text.as_bytes());
-    let number = digest.iter().take(5).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    (0..8).map(|at| char::from(ALPHABET[usize::try_from(number >> (35 - at * 5) & 31).unwrap_or_default()])).collect()
+/// The digest's key and the item's anchor that an address on our pages names.
+fn page_of(address: &str) -> Option<(String, String)> {
+    let (_, rest) = address.split_once("/digests/")?;
+    let (key, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    Some((key.to_owned(), rest.strip_prefix('#').unwrap_or_default().to_owned()))
 }

@@ -6,48 +6,94 @@ mod opml;
 mod pages;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use flate2::{Compression, GzBuilder};
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Rules;
+use crate::feed::archive::Month;
 use crate::feed::{self, Feed};
-use crate::ledger::{self, Settled};
+use crate::ledger::{self, Settled, Shown, ShownPage, Snapshot, Validators};
 
-/// One finished response body.
-#[derive(Debug)]
+/// One response body.
 pub struct Page {
-    /// The bytes.
-    pub body: Bytes,
     /// The media type, with its charset.
     pub media_type: &'static str,
-    /// The hash of the bytes, for entity tags; 16 hexadecimal digits.
-    pub hash: String,
-    /// When the bytes last became others, in whole seconds.
-    pub last_modified: DateTime<Utc>,
+    /// When the bytes last became others, in whole seconds; none when that is not known before they are made.
+    pub last_modified: Option<DateTime<Utc>>,
+    content: OnceLock<Content>,
+    /// Makes the bytes when they are asked for the first time.
+    make: Option<Make>,
     gzip: OnceLock<Option<Bytes>>,
+}
+
+/// How the bytes of a page are made, and a number that is the same as long as they are.
+struct Make {
+    key: u64,
+    render: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
+}
+
+struct Content {
+    body: Bytes,
+    hash: String,
+}
+
+impl Content {
+    fn new(body: Bytes) -> Content {
+        let hash = Sha256::digest(&body).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Content { body, hash }
+    }
 }
 
 impl Page {
     /// A page last changed at a moment.
     pub fn new(body: impl Into<Bytes>, media_type: &'static str, last_modified: DateTime<Utc>) -> Page {
-        let body = body.into();
-        let hash = Sha256::digest(&body).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Page { body, media_type, hash, last_modified, gzip: OnceLock::new() }
+        let content = OnceLock::from(Content::new(body.into()));
+        Page { media_type, last_modified: Some(last_modified), content, make: None, gzip: OnceLock::new() }
+    }
+
+    /// A page that is made when it is first asked for, and the same for ever then.
+    fn on_demand(media_type: &'static str, make: Make) -> Page {
+        Page { media_type, last_modified: None, content: OnceLock::new(), make: Some(make), gzip: OnceLock::new() }
+    }
+
+    fn content(&self) -> &Content {
+        self.content.get_or_init(|| {
+            let body = self.make.as_ref().map(|make| (make.render)()).unwrap_or_default();
+            Content::new(body.into())
+        })
+    }
+
+    /// The bytes.
+    pub fn body(&self) -> &Bytes {
+        &self.content().body
+    }
+
+    /// The hash of the bytes, for entity tags; 16 hexadecimal digits.
+    pub fn hash(&self) -> &str {
+        &self.content().hash
     }
 
     /// The bytes as gzip, made on first use and the same for ever; `None` when that would not be smaller.
     pub fn gzip(&self) -> Option<&Bytes> {
-        self.gzip.get_or_init(|| compress(&self.body).filter(|small| small.len() < self.body.len())).as_ref()
+        self.gzip.get_or_init(|| compress(self.body()).filter(|small| small.len() < self.body().len())).as_ref()
     }
 
     /// Whether it is one of the feeds, whichever format.
     pub fn is_feed(&self) -> bool {
         [feed::rss::MEDIA_TYPE, feed::atom::MEDIA_TYPE, feed::json::MEDIA_TYPE].contains(&self.media_type)
+    }
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Page { media_type, last_modified, .. } = self;
+        f.debug_struct("Page").field("media_type", media_type).field("last_modified", last_modified).finish()
     }
 }
 
@@ -71,6 +117,10 @@ pub struct Site {
     pub digests: usize,
     /// How many items they have.
     pub items: usize,
+    /// The entries of each feed.
+    pub shown: Shown,
+    /// Whether there are more routes, which cannot be shown now.
+    pub is_partial: bool,
 }
 
 /// What a route leads to.
@@ -113,24 +163,63 @@ const USUAL_NAMES: [(&str, &str); 12] = [
 
 impl Site {
     /// Builds the site of the published digests, newest first. A page whose bytes are those of the previous site is that
-    /// page; one that changed was modified `now`.
-    pub fn build(digests: &[Settled], options: &Options, previous: Option<&Site>, now: DateTime<Utc>) -> Site {
+    /// page; one that changed was modified `now`. `validators` are those
+    /// of what was shown last, perhaps by an earlier process.
+    pub fn build(
+        digests: &[Arc<Settled>],
+        options: &Options,
+        previous: Option<&Site>,
+        validators: &Validators,
+        now: DateTime<Utc>,
+    ) -> Site {
         let feeds = feed::gather(digests, &options.rules, &options.feeds, &options.ids);
-        let mut builder = Builder { previous, now, pages: BTreeMap::new() };
+        let mut builder = Builder { previous, validators, now, pages: BTreeMap::new() };
         for feed in feeds.iter() {
             builder.feed(feed);
         }
-        let changed = feeds.all.updated.max(feeds.digests.updated).to_utc();
-        builder.add("/feeds.opml", opml::render(&feeds), opml::MEDIA_TYPE, changed);
-        pages::add(&mut builder, digests, &feeds, &options.feeds, changed);
-        let not_found = builder.page("", pages::not_found(&feeds), pages::MEDIA_TYPE, changed);
+        for month in &feeds.months {
+            builder.month(month);
+        }
+        builder.add("/feeds.opml", opml::render(&feeds), opml::MEDIA_TYPE);
+        pages::add(&mut builder, digests, &feeds, &options.feeds);
+        let not_found = builder.page("", pages::not_found(&feeds), pages::MEDIA_TYPE);
         Site {
             pages: builder.pages,
             not_found,
             root: feed::root_path(&options.feeds.base_url),
             digests: digests.len(),
             items: digests.iter().map(|settled| settled.items.len()).sum(),
+            shown: feeds.shown(),
+            is_partial: false,
         }
+    }
+
+    /// What an earlier process showed, as far as it was kept: all but the pages of digests and the archives.
+    pub fn restored(pages: Vec<(String, Bytes, DateTime<Utc>)>, options: &Options) -> Site {
+        let pages = pages.into_iter().filter_map(|(route, body, modified)| {
+            let media_type = media_type_of(&route)?;
+            Some((route, Arc::new(Page::new(body, media_type, modified))))
+        });
+        let not_found = "The site is not complete at the moment.\n";
+        Site {
+            pages: pages.collect(),
+            not_found: Arc::new(Page::new(not_found, pages::TEXT_TYPE, DateTime::UNIX_EPOCH)),
+            root: feed::root_path(&options.feeds.base_url),
+            digests: 0,
+            items: 0,
+            shown: Shown::new(),
+            is_partial: true,
+        }
+    }
+
+    /// What of it outlasts the process.
+    pub fn snapshot(&self) -> Snapshot {
+        let pages = self.pages.iter().filter_map(|(route, page)| {
+            let modified = page.last_modified?;
+            let body = is_kept(route).then(|| page.body().clone());
+            Some((route.clone(), ShownPage { hash: page.hash().to_owned(), modified, body }))
+        });
+        Snapshot { shown: self.shown.clone(), pages: pages.collect() }
     }
 
     /// The route of a request's path, whether or not a proxy took the public address's own path off.
@@ -164,41 +253,86 @@ impl Site {
     }
 }
 
+/// Whether the ledger keeps the bytes of a page, so that it can be shown when it cannot be built: not those of digests,
+/// which are as many as there are days.
+fn is_kept(route: &str) -> bool {
+    route == "/digests/" || !(route.starts_with("/digests/") && route.ends_with('/'))
+}
+
+/// The media type of what stands at a route of ours.
+fn media_type_of(route: &str) -> Option<&'static str> {
+    let name = route.rsplit('/').next()?;
+    Some(match name {
+        "" => pages::MEDIA_TYPE,
+        "rss.xml" => feed::rss::MEDIA_TYPE,
+        "atom.xml" => feed::atom::MEDIA_TYPE,
+        "feed.json" => feed::json::MEDIA_TYPE,
+        "feeds.opml" => opml::MEDIA_TYPE,
+        "style.css" => pages::STYLE_TYPE,
+        "favicon.ico" => pages::ICON_TYPE,
+        "robots.txt" => pages::TEXT_TYPE,
+        _ => return None,
+    })
+}
+
 struct Builder<'p> {
     previous: Option<&'p Site>,
+    validators: &'p Validators,
     now: DateTime<Utc>,
     pages: BTreeMap<String, Arc<Page>>,
 }
 
 impl Builder<'_> {
     fn feed(&mut self, feed: &Feed) {
-        let changed = feed.updated.to_utc();
         let route = |file: &str| format!("{}{file}", feed.route);
-        self.add(&route("rss.xml"), feed::rss::render(feed), feed::rss::MEDIA_TYPE, changed);
-        self.add(&route("atom.xml"), feed::atom::render(feed), feed::atom::MEDIA_TYPE, changed);
-        self.add(&route("feed.json"), feed::json::render(feed), feed::json::MEDIA_TYPE, changed);
+        self.add(&route("rss.xml"), feed::rss::render(feed), feed::rss::MEDIA_TYPE);
+        self.add(&route("atom.xml"), feed::atom::render(feed), feed::atom::MEDIA_TYPE);
+        self.add(&route("feed.json"), feed::json::render(feed), feed::json::MEDIA_TYPE);
     }
 
-    fn add(&mut self, route: &str, body: impl Into<Bytes>, media_type: &'static str, changed: DateTime<Utc>) {
-        let page = self.page(route, body, media_type, changed);
+    /// A month of a feed, whose documents are made when they are asked for.
+    fn month(&mut self, month: &Month) {
+        type Render = fn(&Feed) -> Vec<u8>;
+        let formats: [(&str, &'static str, Render); 2] = [
+            ("atom", feed::atom::MEDIA_TYPE, feed::atom::render),
+            ("json", feed::json::MEDIA_TYPE, feed::json::render),
+        ];
+        let key = month.key();
+        for (ending, media_type, render) in formats {
+            let route = format!("{}{}", month.route(), feed::archive::file(month.name(), ending));
+            let before = self.previous.and_then(|site| site.pages.get(&route));
+            let same = before.filter(|page| page.make.as_ref().is_some_and(|make| make.key == key)).cloned();
+            let month = month.clone();
+            let make = || Make { key, render: Box::new(move || render(&month.feed())) };
+            self.pages.insert(route, same.unwrap_or_else(|| Arc::new(Page::on_demand(media_type, make()))));
+        }
+    }
+
+    fn add(&mut self, route: &str, body: impl Into<Bytes>, media_type: &'static str) {
+        let page = self.page(route, body, media_type);
         self.pages.insert(route.to_owned(), page);
     }
 
-    /// Last-Modified moves whenever the bytes do (RFC 9110, section 8.8.2): to now at the latest, and never back.
-    fn page(&self, route: &str, body: impl Into<Bytes>, media_type: &'static str, changed: DateTime<Utc>) -> Arc<Page> {
-        let page = Page::new(body, media_type, changed);
-        let before = self.previous.and_then(|site| match route {
+    /// Last-Modified moves whenever the bytes do (RFC 9110, section 8.8.2): to now at the latest, and never back, not even
+    /// over a restart: curl, and newsboat with it, drops a new body that is older than what it was told before. So a page of
+    /// which nothing is known was modified now.
+    fn page(&self, route: &str, body: impl Into<Bytes>, media_type: &'static str) -> Arc<Page> {
+        let now = DateTime::from_timestamp(self.now.timestamp(), 0).unwrap_or(self.now);
+        let page = Page::new(body, media_type, now);
+        let previous = self.previous.and_then(|site| match route {
             "" => Some(&site.not_found),
             route => site.pages.get(route),
         });
-        match before {
-            Some(before) if before.body == page.body => before.clone(),
-            Some(before) => {
-                let later = before.last_modified + chrono::TimeDelta::seconds(1);
-                let now = DateTime::from_timestamp(self.now.timestamp(), 0).unwrap_or(self.now);
-                Arc::new(Page { last_modified: now.max(later), ..page })
-            }
-            None => Arc::new(page),
+        if let Some(previous) = previous.filter(|previous| previous.body() == page.body()) {
+            return previous.clone();
         }
+        let before = previous.and_then(|page| Some((page.hash(), page.last_modified?)));
+        let before = before.or_else(|| self.validators.get(route).map(|it| (it.hash.as_str(), it.modified)));
+        let modified = match before {
+            None => now,
+            Some((hash, modified)) if hash == page.hash() => modified,
+            Some((_, modified)) => now.max(modified + TimeDelta::seconds(1)),
+        };
+        Arc::new(Page { last_modified: Some(modified), ..page })
     }
 }

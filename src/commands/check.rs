@@ -16,11 +16,10 @@ use serde::Serialize;
 use super::{named, options_to_read};
 use crate::cli::{Check, CheckFormat, FailOn};
 use crate::config::Options;
-use crate::digest::text::normalized;
 use crate::digest::{Digest, Outcome, lines_of};
-use crate::feed;
+use crate::feed::{self, Feeds};
 use crate::finding::{Code, Finding, Place, Severity, effect, explanation};
-use crate::ledger::{Ledger, Published, Settled, Waiting};
+use crate::ledger::{Change, Held, Ledger, Published, Settled, Touched, Waiting};
 use crate::library::{self, Library};
 
 #[derive(Serialize)]
@@ -126,23 +125,27 @@ fn of_file(path: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
 
 /// What the present moment makes of the dates.
 fn of_dates(digests: &[(String, Arc<Digest>)], options: &Options) -> Vec<Finding> {
-    let settlement = Ledger::default().settle(digests, Utc::now(), &options.site.ids);
+    let (settlement, _) = Ledger::default().settle(digests, Utc::now(), &options.site.ids);
     settlement.waiting.iter().map(Waiting::finding).collect()
 }
 
 fn of_folder(folder: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let mut library = Library::new(folder, options.library.clone(), options.site.rules.clone());
-    let (state, ids) = (options.state.as_deref(), &options.site.ids);
-    let mut ledger = state.map_or_else(|| Ok(Ledger::default()), |state| Ledger::open_to_read(state, ids))?;
+    let mut site = options.site.clone();
+    let state = options.state.as_deref();
+    let mut ledger = state.map_or_else(|| Ok(Ledger::default()), |state| Ledger::open_to_read(state, &site.ids))?;
+    ledger.pin(&mut site.ids);
     library.recall(ledger.memory().clone());
     let now = Utc::now();
-    library.refresh(&HashSet::new(), options.site.ids.today(now))?;
-    let published = library.digests().iter().map(|(key, _)| Ok((key.as_str(), ledger.published(key)?)));
-    let published: HashMap<&str, Vec<Published>> = published.collect::<anyhow::Result<_>>()?;
-    let settlement = ledger.settle(library.digests(), now, &options.site.ids);
+    library.refresh(&HashSet::new(), site.ids.today(now))?;
+    let (settlement, changes) = ledger.settle(library.digests(), now, &site.ids);
+    let feeds = feed::gather(&settlement.digests, &site.rules, &site.feeds, &site.ids);
     let findings = library.findings().into_iter().chain(settlement.waiting.iter().map(Waiting::finding));
-    let findings = findings.chain(changed_ids(&settlement.digests, &published));
-    let findings = findings.chain(feeds_that_overflow(&settlement.digests, options));
+    let findings =
+        findings.chain(changed_ids(&settlement.digests, &ledger.reidentified(&changes, &site.ids)?, &ledger)?);
+    let held = ledger.judge(&settlement, &changes, &feeds.shown(), &options.guard, &site.ids)?;
+    let findings = findings.chain(held.iter().map(held_back));
+    let findings = findings.chain(feeds_that_overflow(&settlement.digests, &feeds, options));
     let mut findings: Vec<Finding> =
         findings.map(|finding| Finding { path: named(folder, &finding.path), ..finding }).collect();
     findings.sort_by(|one, other| one.path.cmp(&other.path));
@@ -194,54 +197,41 @@ fn join(findings: &mut Vec<Finding>, least_files: usize, cause: impl Fn(&Finding
 }
 
 /// Items that are published under another id, so that every subscriber would see them again as new.
-fn changed_ids(digests: &[Settled], published: &HashMap<&str, Vec<Published>>) -> Vec<Finding> {
+fn changed_ids(
+    digests: &[Arc<Settled>],
+    reidentified: &HashMap<String, &Change>,
+    ledger: &Ledger,
+) -> anyhow::Result<Vec<Finding>> {
+    let before: HashMap<&str, &String> = reidentified.iter().map(|(old, change)| (change.id.as_str(), old)).collect();
     let mut findings = Vec::new();
-    for settled in digests {
-        let Some(published) = published.get(settled.key.as_str()).filter(|published| !published.is_empty()) else {
-            continue;
-        };
-        let ids: HashSet<&str> = settled.items.iter().map(|identity| identity.id.as_str()).collect();
-        let known: HashSet<&str> = published.iter().map(|published| published.id.as_str()).collect();
-        let gone = published.iter().filter(|published| !ids.contains(published.id.as_str()));
-        // Each is compared with each; where so many are gone, it is another digest.
-        let mut gone: Vec<&Published> = gone.take(MOST_GONE).collect();
-        for ((_, item), identity) in settled.digest.items().zip(&settled.items) {
-            if known.contains(identity.id.as_str()) {
-                continue;
-            }
-            // An item whose link and title are both others: only a likely one can be named.
-            let likeness = |published: &&Published| likeness(&published.title, &item.title);
-            let nearest = gone.iter().enumerate().map(|(at, published)| (at, likeness(published)));
-            let nearest = nearest.max_by(|(_, one), (_, other)| one.total_cmp(other));
-            let Some((at, _)) = nearest.filter(|(_, likeness)| *likeness >= LIKELY) else { continue };
-            let before = gone.remove(at);
-            let link = before.link.as_deref().unwrap_or("no link");
-            let message = format!(
-                "`{}` was published as `{}` with {link}; every subscriber would see it as new",
-                item.title, before.title
-            );
-            let remedy = "change one of the two, and the other after it is published; leave it if it is another story";
-            let place = Place { line: item.line, column: 1 };
-            findings.push(Finding::new(&item.path, place, Code::IdChanges, message, remedy));
-        }
+    let identified = digests.iter().flat_map(|settled| settled.digest.items().zip(&settled.items));
+    for ((_, item), identity) in identified {
+        let Some(old) = before.get(identity.id.as_str()) else { continue };
+        let Some(Published { title, link, .. }) = ledger.published(old)? else { continue };
+        let link = link.as_deref().unwrap_or("no link");
+        let message =
+            format!("`{}` was published as `{title}` with {link}; every subscriber would see it as new", item.title);
+        let remedy = "change one of the two, and the other after it is published; leave it if it is another story";
+        let place = Place { line: item.line, column: 1 };
+        findings.push(Finding::new(&item.path, place, Code::IdChanges, message, remedy));
     }
-    findings
+    Ok(findings)
 }
 
-/// How alike the titles of an item before and after are at least.
-const LIKELY: f64 = 0.5;
-
-/// So many published items of a digest that are gone are compared with those that are new.
-const MOST_GONE: usize = 100;
-
-fn likeness(one: &str, other: &str) -> f64 {
-    strsim::normalized_damerau_levenshtein(&normalized(one), &normalized(other))
+/// What a server would not show before it is confirmed.
+fn held_back(held: &Held) -> Finding {
+    const FEW: usize = 10;
+    let entries: Vec<String> = held.entries.iter().take(FEW).map(Touched::to_string).collect();
+    let more = held.entries.len().saturating_sub(FEW);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let message = format!("{held}: {}{more}", entries.join("; "));
+    let remedy = "mend the digests; or publish it, and run `feedmill confirm` on the server";
+    Finding::new("", Place::START, Code::HeldBack, message, remedy)
 }
 
 /// Feeds into which the newest digest does not fit whole.
-fn feeds_that_overflow(digests: &[Settled], options: &Options) -> Vec<Finding> {
+fn feeds_that_overflow(digests: &[Arc<Settled>], feeds: &Feeds, options: &Options) -> Vec<Finding> {
     let Some(newest) = digests.first() else { return Vec::new() };
-    let feeds = feed::gather(digests, &options.site.rules, &options.site.feeds, &options.site.ids);
     let sections = feeds.sections.iter().chain([&feeds.all]);
     let overflows = sections.filter_map(|feed| {
         let is_in = |slug: &str| feed.route == "/" || feed.route == format!("/{slug}/");

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::{content_of, options_for};
+use super::{content_of, mill_options, options_for};
 use crate::cli::Serve;
 use crate::config;
 use crate::daemon::{self, Daemon, Request};
@@ -45,20 +45,13 @@ async fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn daemon_options(options: config::Options, address: SocketAddr) -> anyhow::Result<daemon::Options> {
+fn daemon_options(mut options: config::Options, address: SocketAddr) -> anyhow::Result<daemon::Options> {
     let content = content_of(&options)?;
-    let mut site = options.site;
-    if site.feeds.base_url.is_empty() {
-        site.feeds.base_url = own_address(address);
+    if options.site.feeds.base_url.is_empty() {
+        options.site.feeds.base_url = own_address(address);
     }
-    Ok(daemon::Options {
-        content,
-        library: options.library,
-        watch: options.watch,
-        site,
-        server: options.server,
-        state: options.state,
-    })
+    let (watch, server) = (options.watch.clone(), options.server.clone());
+    Ok(daemon::Options { mill: mill_options(options, content), watch, server })
 }
 
 /// Where the server can be reached from this machine; nobody else's idea of it is known.

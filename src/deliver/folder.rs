@@ -47,12 +47,12 @@ fn write_all(site: &Site, fresh: &Path) -> anyhow::Result<()> {
         let path = fresh.join(file_of(route));
         let write = || -> io::Result<()> {
             fs::create_dir_all(path.parent().unwrap_or(fresh))?;
-            fs::write(&path, &page.body)
+            fs::write(&path, page.body())
         };
         write().with_context(|| format!("cannot write {}", path.display()))?;
     }
     let path = fresh.join("404.html");
-    fs::write(&path, &site.not_found.body).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(&path, site.not_found.body()).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The file of a route, relative to the output folder.
@@ -61,7 +61,7 @@ fn file_of(route: &str) -> PathBuf {
     if path.is_empty() || path.ends_with('/') { PathBuf::from(path).join("index.html") } else { PathBuf::from(path) }
 }
 
-/// The names of all files of a site; see [`file_of`].
+/// The names of all files of a site but the months; see [`file_of`].
 const FILES: [&str; 9] = [
     "404.html",
     "atom.xml",
@@ -85,13 +85,22 @@ fn refuse_foreign(folder: &Path) -> anyhow::Result<()> {
         let entry = entry.with_context(|| format!("cannot list {}", folder.display()))?;
         let name = entry.file_name();
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let is_ours = FILES.iter().any(|file| name == *file) || is_month(&entry.path());
         if is_folder && !name.to_string_lossy().starts_with('.') {
             refuse_foreign(&entry.path())?;
-        } else if is_folder || !FILES.iter().any(|file| name == *file) {
+        } else if is_folder || !is_ours {
             bail!("{} is nothing that feedmill wrote; choose a new or an empty folder", entry.path().display());
         }
     }
     Ok(())
+}
+
+/// Whether a path is that of a month of a feed: `archive/2025-05.atom`.
+fn is_month(path: &Path) -> bool {
+    let is_kind = path.extension().is_some_and(|ending| ending == "atom" || ending == "json");
+    let in_archive = path.parent().is_some_and(|folder| folder.ends_with("archive"));
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    is_kind && in_archive && chrono::NaiveDate::parse_from_str(&format!("{stem}-01"), "%Y-%m-%d").is_ok()
 }
 
 /// Exchanges the two folders in one step where the file system can; else there is a moment without the folder.

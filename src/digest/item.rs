@@ -127,7 +127,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         let summary = if repeats_title { String::new() } else { cut(&text, SUMMARY_MAX_CHARS) };
         let line = self.source.line(offset);
         let path = self.path.clone();
-        Some(Item { path, title, link, html, summary, line, id, categories, why, link_why })
+        Some(Item { path, title, link, html, summary, line, id, retracted: None, categories, why, link_why })
     }
 
     /// Whether an entry is nothing but the address of a home page: a source, a way to follow, no story.

@@ -1,13 +1,19 @@
 //! A feed as Atom 1.0 (RFC 4287).
 
+use std::collections::BTreeMap;
+
+use atom_syndication::extension::Extension;
 use atom_syndication::{
     Category, Content, Entry as AtomEntry, Feed as AtomFeed, FixedDateTime, Generator, Link, Person, Text,
 };
 
-use super::{Entry, Feed, references};
+use super::{Entry, Feed, archive, references};
 
 /// The media type, with its charset.
 pub const MEDIA_TYPE: &str = "application/atom+xml; charset=utf-8";
+
+/// The namespace of feed history (RFC 5005, section 2).
+const HISTORY: &str = "http://purl.org/syndication/history/1.0";
 
 /// The document.
 pub fn render(feed: &Feed) -> Vec<u8> {
@@ -20,17 +26,35 @@ pub fn render(feed: &Feed) -> Vec<u8> {
         updated: feed.updated,
         authors,
         generator: Some(Generator { value: "feedmill".to_owned(), uri: None, version: None }),
-        links: vec![
-            link("self", feed.url("atom.xml"), "application/atom+xml"),
-            link("alternate", feed.url(""), "text/html"),
-        ],
+        links: links(feed),
         entries: feed.entries.iter().map(|item| entry(item, feed)).collect(),
         lang: feed.language.clone(),
+        namespaces: feed.chain.month.iter().map(|_| ("fh".to_owned(), HISTORY.to_owned())).collect(),
+        extensions: feed.chain.month.iter().map(|_| ("fh".to_owned(), archive_mark())).collect(),
         ..AtomFeed::default()
     };
     let mut bytes = Vec::with_capacity(feed.entries.len() * 1500);
     document.write_to(&mut bytes).expect("writing to memory cannot fail");
     references::hexadecimal(bytes, &["title", "subtitle", "summary"])
+}
+
+/// RFC 5005, section 4: a month names the feed as `current`, and both its neighbours.
+fn links(feed: &Feed) -> Vec<Link> {
+    const MIME_TYPE: &str = "application/atom+xml";
+    let month = |month: &String| feed.url(&archive::file(month, "atom"));
+    let (live, chain) = (feed.url("atom.xml"), &feed.chain);
+    let own = chain.month.as_ref().map_or_else(|| live.clone(), month);
+    let mut links = vec![link("self", own, MIME_TYPE), link("alternate", feed.url(""), "text/html")];
+    links.extend(chain.month.iter().map(|_| link("current", live.clone(), MIME_TYPE)));
+    links.extend(chain.previous.iter().map(|name| link("prev-archive", month(name), MIME_TYPE)));
+    links.extend(chain.next.iter().map(|name| link("next-archive", month(name), MIME_TYPE)));
+    links
+}
+
+/// `<fh:archive/>`.
+fn archive_mark() -> BTreeMap<String, Vec<Extension>> {
+    let mark = Extension { name: "fh:archive".to_owned(), ..Extension::default() };
+    BTreeMap::from([("archive".to_owned(), vec![mark])])
 }
 
 fn entry(entry: &Entry, feed: &Feed) -> AtomEntry {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Entry, Feed};
+use super::{Entry, Feed, archive};
 
 /// The media type, with its charset.
 pub const MEDIA_TYPE: &str = "application/feed+json; charset=utf-8";
@@ -13,6 +13,8 @@ struct Document<'f> {
     title: &'f str,
     home_page_url: String,
     feed_url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_url: Option<String>,
     description: &'f str,
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<&'f str>,
@@ -48,11 +50,13 @@ struct Item<'f> {
 
 /// The document.
 pub fn render(feed: &Feed) -> Vec<u8> {
+    let month = |month: &String| feed.url(&archive::file(month, "json"));
     let document = Document {
         version: "https://jsonfeed.org/version/1.1",
         title: &feed.title,
         home_page_url: feed.url(""),
-        feed_url: feed.url("feed.json"),
+        feed_url: feed.chain.month.as_ref().map_or_else(|| feed.url("feed.json"), month),
+        next_url: feed.chain.previous.as_ref().map(month),
         description: &feed.description,
         language: feed.language.as_deref(),
         authors: authors(&feed.authors),

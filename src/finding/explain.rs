@@ -558,6 +558,28 @@ your page, such as /digests/2026-03-02/#k4mz2qpa:
     ### Night buses on trial {#k4mz2qpa}
 "#
         }
+        Code::HeldBack => {
+            r#"
+Compared with what was published, so many entries would vanish, come again as new or be
+corrected that it is likely to be a mistake: a folder that is not complete, a template
+that changed every title. The message tells of each entry and each feed. What was
+published is known only with --state. New entries never count, nor corrections in the
+newest digest.
+
+Subscribers see nothing of it: a running server keeps the old site until somebody
+confirms the change.
+
+If it is meant, let it be published and run, on the server:
+
+    feedmill confirm
+
+The limit is in the configuration:
+
+    guard:
+      share_percent: 20
+      entries: 5
+"#
+        }
         Code::FeedTooLarge => {
             r#"
 Not all items of a recent day fit into a feed.

@@ -66,6 +66,7 @@ pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
     match site.find(path) {
         Found::Page(page) => page_answer(request, page, options),
         Found::Moved(route) => moved(&site.with_root(&route)),
+        Found::Missing if site.is_partial => unavailable(),
         Found::Missing => missing(&site.not_found),
     }
 }
@@ -74,7 +75,7 @@ fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
     let accepted = accepts_gzip(&request.headers);
     let (encoding, body) = match page.gzip().filter(|_| accepted) {
         Some(gzip) => (Encoding::Gzip, gzip.clone()),
-        None => (Encoding::Identity, page.body.clone()),
+        None => (Encoding::Identity, page.body().clone()),
     };
     let unchanged = is_unchanged(&request.headers, page);
     let mut answer = Response::new(Full::new(if unchanged { Bytes::new() } else { body }));
@@ -82,7 +83,9 @@ fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
     let max_age = options.max_age_seconds;
     // RFC 9110, section 15.4.5: what a 200 would have said and a cache needs.
     headers.insert(header::ETAG, text(&entity_tag(page, encoding)));
-    headers.insert(header::LAST_MODIFIED, text(&httpdate::fmt_http_date(page.last_modified.into())));
+    if let Some(modified) = page.last_modified {
+        headers.insert(header::LAST_MODIFIED, text(&httpdate::fmt_http_date(modified.into())));
+    }
     headers.insert(
         header::CACHE_CONTROL,
         text(&format!("public, max-age={max_age}, stale-while-revalidate={max_age}, stale-if-error={STALE_SECONDS}")),
@@ -112,7 +115,7 @@ fn is_unchanged(headers: &HeaderMap, page: &Page) -> bool {
     }
     let since = headers.get(header::IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
     let since = since.and_then(|value| httpdate::parse_http_date(value).ok()).map(DateTime::<Utc>::from);
-    since.is_some_and(|since| page.last_modified <= since)
+    since.zip(page.last_modified).is_some_and(|(since, modified)| modified <= since)
 }
 
 /// Whether a list of entity tags names the page, by weak comparison (section 8.8.3.2), in whichever encoding.
@@ -121,15 +124,15 @@ fn is_unchanged(headers: &HeaderMap, page: &Page) -> bool {
 fn names_page(list: &str, page: &Page) -> bool {
     list.split(',').map(str::trim).any(|tag| {
         let opaque = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
-        let rest = opaque.strip_prefix(page.hash.as_str());
+        let rest = opaque.strip_prefix(page.hash());
         tag == "*" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ';']))
     })
 }
 
 fn entity_tag(page: &Page, encoding: Encoding) -> String {
     match encoding {
-        Encoding::Identity => format!("\"{}\"", page.hash),
-        Encoding::Gzip => format!("\"{}-gzip\"", page.hash),
+        Encoding::Identity => format!("\"{}\"", page.hash()),
+        Encoding::Gzip => format!("\"{}-gzip\"", page.hash()),
     }
 }
 
@@ -153,8 +156,15 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     gzip > 0.0 && identity.is_none_or(|identity| gzip >= identity)
 }
 
+/// RFC 9110, section 15.6.4: there may be such a page, and it can be shown again later.
+fn unavailable() -> Answer {
+    let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, "503: this page cannot be shown at the moment\n");
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("300"));
+    answer
+}
+
 fn missing(page: &Page) -> Answer {
-    let mut answer = Response::new(Full::new(page.body.clone()));
+    let mut answer = Response::new(Full::new(page.body().clone()));
     *answer.status_mut() = StatusCode::NOT_FOUND;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.media_type));

@@ -4,23 +4,24 @@
 //! title. What a newcomer gets wrong: an id that was given once is never given to another item, not even when its own is
 //! gone, for readers still have it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use super::{Options, canonical_link, short_hash};
+use super::words::short_hash;
+use super::{Options, Published, canonical_link};
 use crate::digest::text::normalized;
 use crate::digest::{Digest, Item};
 
 /// An item as it was last published.
-#[derive(Debug, Clone)]
-struct Print {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Print {
     /// Its id as it was given: another authority in the configuration changes none.
     id: String,
     /// Its canonical link, if it had one, and its normalised title, as numbers.
     story: Option<u64>,
     title: u64,
-    /// Whether it was there at the last look; at the first one all are taken to have been.
+    /// Whether it was there at the last look.
     is_live: bool,
 }
 
@@ -39,23 +40,39 @@ pub(super) struct Prints {
 
 impl Prints {
     /// Takes in an item that an earlier run published.
-    pub(super) fn recall(&mut self, id: &str, title: &str, link: Option<&str>, options: &Options) {
-        // `tag:authority,date:key/anchor`
-        let specific = id.splitn(3, ':').nth(2).unwrap_or(id);
-        let Some((key, _)) = specific.rsplit_once('/') else { return };
-        let (story, title) = (story_of(link, options), number(&normalized(title)));
-        let print = Print { id: id.to_owned(), story, title, is_live: true };
-        self.by_digest.entry(key.to_owned()).or_default().push(print);
+    pub(super) fn recall(&mut self, item: &Published, digest: &str, is_live: bool, options: &Options) {
+        let (story, title) = (story_of(item.link.as_deref(), options), number(&normalized(&item.title)));
+        let print = Print { id: item.id.clone(), story, title, is_live };
+        self.by_digest.entry(digest.to_owned()).or_default().push(print);
     }
 
-    /// Anchor and id of each item of the digests of a date, in file order. Files of one date and language share their names,
-    /// so that no id says which file an item stands in.
+    /// Takes what was recognised as the present state of a digest.
+    pub(super) fn replace(&mut self, key: String, prints: Vec<Print>) {
+        if prints.is_empty() {
+            self.by_digest.remove(&key);
+        } else {
+            self.by_digest.insert(key, prints);
+        }
+    }
+
+    /// The keys that are known and none of the given.
+    pub(super) fn absent<'k>(&self, present: impl Iterator<Item = &'k str>) -> BTreeSet<String> {
+        let present: HashSet<&str> = present.collect();
+        self.by_digest.keys().filter(|key| !present.contains(key.as_str())).cloned().collect()
+    }
+
+    /// Anchor and id of each item of the digests of a date, in file order, and what is known of their keys from now on. Files
+    /// of one date and language share their names, so that no id says which file an item stands in. A key that is new may
+    /// be one of the absent ones, with another date.
     pub(super) fn recognise(
-        &mut self,
+        &self,
         editions: &[&(String, Arc<Digest>)],
+        absent: &mut BTreeSet<String>,
+        is_given: &dyn Fn(&str) -> bool,
         options: &Options,
-    ) -> Vec<Vec<(String, String)>> {
+    ) -> (Vec<Vec<(String, String)>>, Vec<(String, Vec<Print>)>) {
         let mut names: Vec<Vec<(String, String)>> = vec![Vec::new(); editions.len()];
+        let mut changes = Vec::new();
         let mut done: HashSet<&str> = HashSet::new();
         for (_, digest) in editions {
             let key = digest.key.as_str();
@@ -64,14 +81,48 @@ impl Prints {
             }
             let parts: Vec<usize> = (0..editions.len()).filter(|at| editions[*at].1.key == key).collect();
             let items: Vec<&Item> = parts.iter().flat_map(|at| editions[*at].1.items().map(|(_, item)| item)).collect();
-            let known = self.by_digest.entry(key.to_owned()).or_default();
-            let mut ids = ids(&items, key, known, options).into_iter();
+            let wanted: Vec<Features> = items.iter().map(|item| features(item, options)).collect();
+            let mut known = match self.by_digest.get(key) {
+                Some(known) => known.clone(),
+                None => match self.with_another_date(&wanted, absent) {
+                    Some(old) => {
+                        absent.remove(&old);
+                        changes.push((old.clone(), Vec::new()));
+                        self.by_digest[&old].clone()
+                    }
+                    None => Vec::new(),
+                },
+            };
+            let is_new = |anchor: &str| !is_given(&options.tag(&format!("{key}/{anchor}")));
+            let mut ids = ids(&items, &wanted, key, &mut known, &is_new, options).into_iter();
+            if self.by_digest.get(key) != Some(&known) {
+                changes.push((key.to_owned(), known));
+            }
             for at in parts {
                 names[at] = ids.by_ref().take(editions[at].1.len()).collect();
             }
         }
-        names
+        (names, changes)
     }
+
+    /// The absent digest that has most of these items, and they most of its.
+    fn with_another_date(&self, wanted: &[Features], absent: &BTreeSet<String>) -> Option<String> {
+        let wanted: HashSet<&Features> = wanted.iter().collect();
+        let shared = |key: &&String| {
+            let prints = &self.by_digest[*key];
+            let shared = prints.iter().filter(|print| wanted.contains(&(print.story, print.title))).count();
+            (shared * 2 >= prints.len().max(wanted.len()) && shared > 0).then_some(shared)
+        };
+        let found = absent.iter().filter_map(|key| Some((shared(&key)?, key)));
+        found.max_by_key(|(shared, _)| *shared).map(|(_, key)| key.clone())
+    }
+}
+
+/// The canonical link of an item, if it has one, and its normalised title, as numbers.
+type Features = (Option<u64>, u64);
+
+fn features(item: &Item, options: &Options) -> Features {
+    (story_of(item.link.as_deref(), options), number(&normalized(&item.title)))
 }
 
 fn number(text: &str) -> u64 {
@@ -85,18 +136,23 @@ fn story_of(link: Option<&str>, options: &Options) -> Option<u64> {
 }
 
 /// Anchor and id of each item; what was published is brought up to date.
-fn ids(items: &[&Item], key: &str, known: &mut Vec<Print>, options: &Options) -> Vec<(String, String)> {
-    let wanted: Vec<(Option<u64>, u64)> =
-        items.iter().map(|item| (story_of(item.link.as_deref(), options), number(&normalized(&item.title)))).collect();
-    let claims = claims(items, &wanted, known);
+fn ids(
+    items: &[&Item],
+    wanted: &[Features],
+    key: &str,
+    known: &mut Vec<Print>,
+    is_new: &dyn Fn(&str) -> bool,
+    options: &Options,
+) -> Vec<(String, String)> {
+    let claims = claims(items, wanted, known);
     let mut taken: HashMap<String, u32> = known.iter().map(|print| (print.anchor().to_owned(), 1)).collect();
     let fixed: HashSet<String> = items.iter().filter_map(|item| fixed_id(item)).collect();
     known.iter_mut().for_each(|print| print.is_live = false);
     let mut ids = Vec::with_capacity(items.len());
-    for ((item, (story, title)), claim) in items.iter().zip(wanted).zip(claims) {
+    for ((item, &(story, title)), claim) in items.iter().zip(wanted).zip(claims) {
         let id = match claim {
             Some(at) => known[at].id.clone(),
-            None => options.tag(&format!("{key}/{}", new_anchor(item, &fixed, &mut taken, options))),
+            None => options.tag(&format!("{key}/{}", new_anchor(item, &fixed, &mut taken, is_new, options))),
         };
         let print = Print { id, story, title, is_live: true };
         ids.push((print.anchor().to_owned(), print.id.clone()));
@@ -109,7 +165,7 @@ fn ids(items: &[&Item], key: &str, known: &mut Vec<Print>, options: &Options) ->
 }
 
 /// For each item which of the published ones it is.
-fn claims(items: &[&Item], wanted: &[(Option<u64>, u64)], known: &[Print]) -> Vec<Option<usize>> {
+fn claims(items: &[&Item], wanted: &[Features], known: &[Print]) -> Vec<Option<usize>> {
     let mut claims: Vec<Option<usize>> = vec![None; items.len()];
     if known.is_empty() {
         return claims;
@@ -171,23 +227,31 @@ fn claims(items: &[&Item], wanted: &[(Option<u64>, u64)], known: &[Print]) -> Ve
 }
 
 /// An anchor that no item has or had.
-fn new_anchor(item: &Item, fixed: &HashSet<String>, taken: &mut HashMap<String, u32>, options: &Options) -> String {
+fn new_anchor(
+    item: &Item,
+    fixed: &HashSet<String>,
+    taken: &mut HashMap<String, u32>,
+    is_new: &dyn Fn(&str) -> bool,
+    options: &Options,
+) -> String {
     let own = fixed_id(item);
     let wishes = wishes(item, options);
-    let free = |wish: &&String| (own.as_ref() == Some(*wish) || !fixed.contains(*wish)) && !taken.contains_key(*wish);
-    let anchor = wishes.iter().find(free).cloned().unwrap_or_else(|| numbered(wishes.last(), taken));
+    let free = |wish: &&String| {
+        (own.as_ref() == Some(*wish) || !fixed.contains(*wish)) && !taken.contains_key(*wish) && is_new(wish)
+    };
+    let anchor = wishes.iter().find(free).cloned().unwrap_or_else(|| numbered(wishes.last(), taken, is_new));
     taken.insert(anchor.clone(), 1);
     anchor
 }
 
 /// A name with the first number that is free.
-fn numbered(wish: Option<&String>, taken: &mut HashMap<String, u32>) -> String {
+fn numbered(wish: Option<&String>, taken: &mut HashMap<String, u32>, is_new: &dyn Fn(&str) -> bool) -> String {
     let wish = wish.cloned().unwrap_or_default();
     loop {
         let count = taken.entry(wish.clone()).or_insert(1);
         *count += 1;
         let name = format!("{wish}-{count}");
-        if !taken.contains_key(&name) {
+        if !taken.contains_key(&name) && is_new(&name) {
             return name;
         }
     }

@@ -3,16 +3,20 @@
 //! Read once at the start, written in one transaction per change. Write-ahead log and full synchronisation: after a power cut
 //! either all of a change is there or nothing of it.
 
-use std::collections::HashMap;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use chrono::{DateTime, FixedOffset};
-use rusqlite::{Connection, OpenFlags, Row, params};
+use bytes::Bytes;
+use chrono::{DateTime, NaiveDate, Utc};
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, params};
 
-use super::recognition::Prints;
-use super::{Change, Options, Published, Record, Records};
+use super::settling::{Change, What};
+use super::{Event, Moment, Options, Published, Record, Records, Shown, ShownPage, Story, Validator, Validators};
 use crate::digest::learnt::{Memory, Strength};
 
 /// The file in the state folder.
@@ -22,7 +26,7 @@ const FILE: &str = "ledger.sqlite";
 const BUSY: Duration = Duration::from_secs(5);
 
 /// The steps from an empty file to the present schema; `user_version` counts those done. A step is never changed.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE digest (
         key TEXT PRIMARY KEY,
@@ -53,93 +57,328 @@ const MIGRATIONS: [&str; 2] = [
         date TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
 ",
+    // What stands between the second colon and the last slash of an id is the key that all files of a date share.
+    "
+    ALTER TABLE item ADD COLUMN gone TEXT;
+    ALTER TABLE item ADD COLUMN retracted TEXT;
+    UPDATE item SET digest = substr(substr(id, instr(substr(id, 5), ':') + 5), 1,
+        instr(substr(id, instr(substr(id, 5), ':') + 5), '/') - 1);
+    ALTER TABLE digest ADD COLUMN title TEXT;
+    ALTER TABLE digest ADD COLUMN gone TEXT;
+    ALTER TABLE digest ADD COLUMN retracted TEXT;
+    CREATE TABLE history (
+        id TEXT NOT NULL,
+        at TEXT NOT NULL,
+        what TEXT NOT NULL,
+        title TEXT NOT NULL,
+        link TEXT
+    ) STRICT;
+    CREATE INDEX history_id ON history (id);
+    INSERT INTO history SELECT id, published, 'published', title, link FROM item;
+    CREATE TABLE waiting (key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE shown (
+        feed TEXT NOT NULL,
+        id TEXT NOT NULL,
+        PRIMARY KEY (feed, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE page (
+        route TEXT PRIMARY KEY,
+        hash TEXT NOT NULL,
+        modified TEXT NOT NULL,
+        deflated BLOB
+    ) STRICT;
+    CREATE TABLE publication (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
 ];
 
-/// An open file.
+/// What a commit writes.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) at: Moment,
+    pub(super) entries: Vec<Change>,
+    pub(super) waiting: Vec<(String, bool)>,
+    pub(super) sections: Vec<(String, String, Strength)>,
+    pub(super) first_seen: Vec<(String, NaiveDate)>,
+    pub(super) publication: Vec<(String, String)>,
+    /// The entries of all feeds, if they are others than before.
+    pub(super) shown: Option<Shown>,
+    /// Pages that are others than before, or gone.
+    pub(super) pages: Vec<(String, Option<ShownPage>)>,
+}
+
+impl Rows {
+    pub(super) fn is_empty(&self) -> bool {
+        let Rows { at: _, entries, waiting, sections, first_seen, publication, shown, pages } = self;
+        entries.is_empty()
+            && waiting.is_empty()
+            && sections.is_empty()
+            && first_seen.is_empty()
+            && publication.is_empty()
+            && shown.is_none()
+            && pages.is_empty()
+    }
+}
+
+/// An open file, or a database in memory.
 #[derive(Debug)]
 pub(super) struct Store {
     connection: Connection,
 }
 
 impl Store {
-    /// Opens the file in a folder, makes both if need be, and reads everything.
-    pub(super) fn open(folder: &Path, options: &Options) -> anyhow::Result<(Store, Records, Memory)> {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let path = folder.join(FILE);
-        let open = || -> anyhow::Result<(Store, Records, Memory)> {
-            let mut connection = Connection::open(&path)?;
-            connection.busy_timeout(BUSY)?;
-            connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.pragma_update(None, "synchronous", "FULL")?;
+    /// A database that is gone when it is closed.
+    pub(super) fn in_memory() -> Store {
+        let open = || -> anyhow::Result<Connection> {
+            let mut connection = Connection::open_in_memory()?;
             migrate(&mut connection)?;
-            let records = read_records(&connection, options)?;
-            let memory = read_memory(&connection)?;
-            Ok((Store { connection }, records, memory))
+            Ok(connection)
         };
-        open().with_context(|| format!("cannot use the ledger {}", path.display()))
+        Store { connection: open().expect("memory holds an empty database") }
     }
 
-    /// Opens the file in a folder as it is, and reads everything.
-    pub(super) fn open_to_read(folder: &Path, options: &Options) -> anyhow::Result<(Store, Records, Memory)> {
-        let path = folder.join(FILE);
-        let open = || -> anyhow::Result<(Store, Records, Memory)> {
-            let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            connection.busy_timeout(BUSY)?;
-            let done: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            ensure!(
-                done as usize == MIGRATIONS.len(),
-                "it was written by another version; start feedmill with it once"
-            );
-            let records = read_records(&connection, options)?;
-            let memory = read_memory(&connection)?;
-            Ok((Store { connection }, records, memory))
-        };
-        open().with_context(|| format!("cannot read the ledger {}", path.display()))
+    /// Opens the file in a folder; makes both if need be.
+    pub(super) fn open(folder: &Path) -> anyhow::Result<Store> {
+        std::fs::create_dir_all(folder)?;
+        let mut connection = Connection::open(folder.join(FILE))?;
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        migrate(&mut connection)?;
+        Ok(Store { connection })
     }
 
-    /// The items of a digest.
-    pub(super) fn published(&self, digest: &str) -> anyhow::Result<Vec<Published>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT id, title, link FROM item WHERE digest = ? ORDER BY id")?;
-        let rows = statement
-            .query_map([digest], |row| Ok(Published { id: row.get(0)?, title: row.get(1)?, link: row.get(2)? }))?;
+    /// Opens the file in a folder as it is.
+    pub(super) fn open_to_read(folder: &Path) -> anyhow::Result<Store> {
+        let connection = Connection::open_with_flags(folder.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(BUSY)?;
+        let done: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        ensure!(done as usize == MIGRATIONS.len(), "it was written by another version; start feedmill with it once");
+        Ok(Store { connection })
+    }
+
+    /// Everything that was published.
+    pub(super) fn records(&self, options: &Options) -> anyhow::Result<Records> {
+        let mut records = Records::default();
+        let mut digests =
+            self.connection.prepare("SELECT published, updated, hash, gone, retracted, key FROM digest")?;
+        let mut rows = digests.query([])?;
+        while let Some(row) = rows.next()? {
+            records.take(row.get(5)?, true, record(row)?);
+        }
+        // As they stood in their digests: the first is the newest.
+        let mut items = self.connection.prepare(
+            "SELECT published, updated, hash, gone, retracted, id, title, link, digest FROM item \
+             ORDER BY published DESC, id",
+        )?;
+        let mut rows = items.query([])?;
+        while let Some(row) = rows.next()? {
+            let (record, item) = (record(row)?, published(row, 5)?);
+            let digest: String = row.get(8)?;
+            records.prints.recall(&item, &digest, record.gone.is_none(), options);
+            records.take(item.id, false, record);
+        }
+        let mut waiting = self.connection.prepare("SELECT key FROM waiting")?;
+        records.waiting = waiting.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        Ok(records)
+    }
+
+    /// What was learnt of the folder.
+    pub(super) fn memory(&self) -> anyhow::Result<Memory> {
+        let mut memory = Memory::default();
+        let mut sections = self.connection.prepare("SELECT language, name, is_frequent FROM section")?;
+        let mut rows = sections.query([])?;
+        while let Some(row) = rows.next()? {
+            let strength = if row.get(2)? { Strength::Frequent } else { Strength::Recurs };
+            memory.sections.insert((row.get(0)?, row.get(1)?), strength);
+        }
+        let mut first_seen = self.connection.prepare("SELECT path, date FROM first_seen")?;
+        let mut rows = first_seen.query([])?;
+        while let Some(row) = rows.next()? {
+            let date: String = row.get(1)?;
+            memory.first_seen.insert(row.get(0)?, date.parse().context("a date of first_seen is none")?);
+        }
+        Ok(memory)
+    }
+
+    /// The entries of each feed as they were last shown.
+    pub(super) fn shown(&self) -> anyhow::Result<Shown> {
+        let mut shown = Shown::new();
+        let mut statement = self.connection.prepare("SELECT feed, id FROM shown")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            shown.entry(row.get(0)?).or_default().insert(row.get(1)?);
+        }
+        Ok(shown)
+    }
+
+    /// The validators of the pages as they were last shown.
+    pub(super) fn validators(&self) -> anyhow::Result<Validators> {
+        let mut statement = self.connection.prepare("SELECT route, hash, modified FROM page")?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get(0)?, Validator { hash: row.get(1)?, modified: moment(row, 2)?.to_utc() }))
+        })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Writes changes, all or none.
-    pub(super) fn write(&mut self, changes: &[Change]) -> anyhow::Result<()> {
+    /// The pages whose bytes are kept.
+    pub(super) fn pages(&self) -> anyhow::Result<Vec<(String, Bytes, DateTime<Utc>)>> {
+        let mut statement =
+            self.connection.prepare("SELECT route, modified, deflated FROM page WHERE deflated IS NOT NULL")?;
+        let mut rows = statement.query([])?;
+        let mut pages = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut body = Vec::new();
+            DeflateDecoder::new(row.get_ref(2)?.as_blob()?).read_to_end(&mut body)?;
+            pages.push((row.get(0)?, body.into(), moment(row, 1)?.to_utc()));
+        }
+        Ok(pages)
+    }
+
+    /// A fact about the publication as a whole.
+    pub(super) fn publication(&self, name: &str) -> anyhow::Result<Option<String>> {
+        let mut statement = self.connection.prepare("SELECT value FROM publication WHERE name = ?")?;
+        Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    /// An entry as it was last published: an item by its id, or a digest by its key.
+    pub(super) fn published(&self, name: &str) -> anyhow::Result<Option<Published>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, title, link FROM item WHERE id = ?1 \
+             UNION ALL SELECT key, coalesce(title, key), NULL FROM digest WHERE key = ?1",
+        )?;
+        Ok(statement.query_row([name], |row| published(row, 0)).optional()?)
+    }
+
+    /// Every entry, without its history.
+    pub(super) fn entries(&self) -> anyhow::Result<Vec<Story>> {
+        let mut statement = self.connection.prepare(
+            "SELECT published, updated, hash, gone, retracted, id, title, link, digest, 0 FROM item \
+             UNION ALL SELECT published, updated, hash, gone, retracted, key, coalesce(title, key), NULL, key, 1 FROM digest",
+        )?;
+        let rows = statement.query_map([], |row| {
+            let (record, Published { id, title, link }) = (record(row)?, published(row, 5)?);
+            let Record { published, updated, gone, retracted, .. } = record;
+            let (digest, is_digest) = (row.get(8)?, row.get(9)?);
+            let (events, feeds) = (Vec::new(), Vec::new());
+            Ok(Story { id, title, link, digest, is_digest, published, updated, gone, retracted, events, feeds })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// What became of an entry, oldest first.
+    pub(super) fn history(&self, id: &str) -> anyhow::Result<Vec<Event>> {
+        let mut statement =
+            self.connection.prepare("SELECT at, what, title, link FROM history WHERE id = ? ORDER BY rowid")?;
+        let rows = statement.query_map([id], |row| {
+            let word: String = row.get(1)?;
+            let what = What::ALL.into_iter().find(|what| what.to_string() == word).unwrap_or(What::Corrected);
+            Ok(Event { at: moment(row, 0)?, what, title: row.get(2)?, link: row.get(3)? })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Writes what several commits changed, all or nothing.
+    pub(super) fn write(&mut self, commits: &[Rows]) -> anyhow::Result<()> {
+        if commits.is_empty() {
+            return Ok(());
+        }
         let transaction = self.connection.transaction()?;
-        for change in changes {
-            match change {
-                Change::Digest { key, record } => transaction
-                    .prepare_cached(
-                        "INSERT OR REPLACE INTO digest (key, published, updated, hash) VALUES (?, ?, ?, ?)",
-                    )?
-                    .execute(params![key, record.published.to_rfc3339(), record.updated.to_rfc3339(), record.hash])?,
-                Change::Item { id, digest, title, link, record } => transaction
-                    .prepare_cached(
-                        "INSERT OR REPLACE INTO item (id, digest, title, link, published, updated, hash) \
-                         VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    )?
-                    .execute(params![
-                        id,
-                        digest,
-                        title,
-                        link,
-                        record.published.to_rfc3339(),
-                        record.updated.to_rfc3339(),
-                        record.hash
-                    ])?,
-                Change::Section { language, name, strength } => transaction
-                    .prepare_cached("INSERT OR REPLACE INTO section (language, name, is_frequent) VALUES (?, ?, ?)")?
-                    .execute(params![language, name, *strength == Strength::Frequent])?,
-                Change::FirstSeen { path, date } => transaction
-                    .prepare_cached("INSERT OR REPLACE INTO first_seen (path, date) VALUES (?, ?)")?
-                    .execute(params![path, date.to_string()])?,
-            };
+        for rows in commits {
+            write(&transaction, rows)?;
         }
         Ok(transaction.commit()?)
     }
+}
+
+fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
+    let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| transaction.prepare_cached(sql)?.execute(values);
+    for change in &rows.entries {
+        write_entry(transaction, change, rows.at)?;
+    }
+    for (key, waits) in &rows.waiting {
+        let sql = if *waits {
+            "INSERT OR REPLACE INTO waiting (key) VALUES (?)"
+        } else {
+            "DELETE FROM waiting WHERE key = ?"
+        };
+        run(sql, &[key])?;
+    }
+    for (language, name, strength) in &rows.sections {
+        let is_frequent = *strength == Strength::Frequent;
+        run(
+            "INSERT OR REPLACE INTO section (language, name, is_frequent) VALUES (?, ?, ?)",
+            &[language, name, &is_frequent],
+        )?;
+    }
+    for (path, date) in &rows.first_seen {
+        run("INSERT OR REPLACE INTO first_seen (path, date) VALUES (?, ?)", &[path, &date.to_string()])?;
+    }
+    for (name, value) in &rows.publication {
+        run("INSERT OR REPLACE INTO publication (name, value) VALUES (?, ?)", &[name, value])?;
+    }
+    for (route, page) in &rows.pages {
+        match page {
+            Some(ShownPage { hash, modified, body }) => {
+                let deflated = body.as_deref().map(deflated);
+                let sql = "INSERT OR REPLACE INTO page (route, hash, modified, deflated) VALUES (?, ?, ?, ?)";
+                run(sql, &[route, hash, &modified.to_rfc3339(), &deflated])?
+            }
+            None => run("DELETE FROM page WHERE route = ?", &[route])?,
+        };
+    }
+    if let Some(shown) = &rows.shown {
+        run("DELETE FROM shown", &[])?;
+        for (feed, id) in shown.iter().flat_map(|(feed, ids)| ids.iter().map(move |id| (feed, id))) {
+            run("INSERT INTO shown (feed, id) VALUES (?, ?)", &[feed, id])?;
+        }
+    }
+    Ok(())
+}
+
+/// Raw deflate (RFC 1951), quick rather than small.
+fn deflated(body: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).and_then(|()| encoder.finish()).expect("writing to memory cannot fail")
+}
+
+fn write_entry(transaction: &Transaction<'_>, change: &Change, at: Moment) -> rusqlite::Result<()> {
+    let Change { what, id, digest, is_digest, title, link, record } = change;
+    let Record { published, updated, hash, gone, retracted } = record;
+    let [published, updated] = [published, updated].map(DateTime::to_rfc3339);
+    let [gone, retracted] = [gone, retracted].map(|moment| moment.map(|moment| moment.to_rfc3339()));
+    let name = if *is_digest { digest } else { id };
+    let table = if *is_digest { "digest" } else { "item" };
+    let key = if *is_digest { "key" } else { "id" };
+    if *what == What::Gone {
+        // Its title and its link stay what they were.
+        transaction
+            .prepare_cached(&format!("UPDATE {table} SET gone = ?, retracted = ? WHERE {key} = ?"))?
+            .execute(params![gone, retracted, name])?;
+    } else if *is_digest {
+        transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO digest (key, title, published, updated, hash, gone, retracted) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![digest, title, published, updated, hash, gone, retracted])?;
+    } else {
+        transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO item (id, digest, title, link, published, updated, hash, gone, retracted) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![id, digest, title, link, published, updated, hash, gone, retracted])?;
+    }
+    let link = if *is_digest { "NULL" } else { "link" };
+    transaction
+        .prepare_cached(&format!(
+            "INSERT INTO history SELECT ?, ?, ?, coalesce(title, ''), {link} FROM {table} WHERE {key} = ?"
+        ))?
+        .execute(params![id, at.to_rfc3339(), what.to_string(), name])?;
+    Ok(())
 }
 
 fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
@@ -155,50 +394,34 @@ fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read_memory(connection: &Connection) -> anyhow::Result<Memory> {
-    let mut memory = Memory::default();
-    let mut sections = connection.prepare("SELECT language, name, is_frequent FROM section")?;
-    let mut rows = sections.query([])?;
-    while let Some(row) = rows.next()? {
-        let strength = if row.get(2)? { Strength::Frequent } else { Strength::Recurs };
-        memory.sections.insert((row.get(0)?, row.get(1)?), strength);
-    }
-    let mut first_seen = connection.prepare("SELECT path, date FROM first_seen")?;
-    let mut rows = first_seen.query([])?;
-    while let Some(row) = rows.next()? {
-        let date: String = row.get(1)?;
-        memory.first_seen.insert(row.get(0)?, date.parse().context("a date of first_seen is none")?);
-    }
-    Ok(memory)
-}
-
-fn read_records(connection: &Connection, options: &Options) -> anyhow::Result<Records> {
-    let digests = read(connection, "SELECT key, published, updated, hash FROM digest")?;
-    let items = read(connection, "SELECT id, published, updated, hash FROM item")?;
-    let mut prints = Prints::default();
-    // As they stood in their digests: the first is the newest.
-    let mut statement = connection.prepare("SELECT id, title, link FROM item ORDER BY published DESC, id")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let (id, title, link): (String, String, Option<String>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        prints.recall(&id, &title, link.as_deref(), options);
-    }
-    Ok(Records { digests, items, prints })
-}
-
-fn read(connection: &Connection, query: &str) -> anyhow::Result<HashMap<String, Record>> {
-    let mut statement = connection.prepare(query)?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, record(row)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
+/// Columns 0 to 4.
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    Ok(Record { published: moment(row, 1)?, updated: moment(row, 2)?, hash: row.get(3)? })
+    Ok(Record {
+        published: moment(row, 0)?,
+        updated: moment(row, 1)?,
+        hash: row.get(2)?,
+        gone: optional_moment(row, 3)?,
+        retracted: optional_moment(row, 4)?,
+    })
 }
 
-fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<FixedOffset>> {
+/// Three columns from one on.
+fn published(row: &Row<'_>, first: usize) -> rusqlite::Result<Published> {
+    Ok(Published { id: row.get(first)?, title: row.get(first + 1)?, link: row.get(first + 2)? })
+}
+
+fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
     let text: String = row.get(column)?;
-    DateTime::parse_from_rfc3339(&text).map_err(|error| {
+    parse(&text, column)
+}
+
+fn optional_moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Moment>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| parse(&text, column)).transpose()
+}
+
+fn parse(text: &str, column: usize) -> rusqlite::Result<Moment> {
+    DateTime::parse_from_rfc3339(text).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
     })
 }
@@ -206,48 +429,72 @@ fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<FixedOffset
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Ledger;
 
-    fn change(id: &str) -> Change {
+    fn published(id: &str) -> Rows {
         let moment = DateTime::parse_from_rfc3339("2025-05-22T08:00:00+08:00").expect("a moment");
-        let record = Record { published: moment, updated: moment, hash: [7; 8] };
-        Change::Item { id: id.to_owned(), digest: "d".to_owned(), title: "t".to_owned(), link: None, record }
+        let record = Record { published: moment, updated: moment, hash: [7; 8], gone: None, retracted: None };
+        let (id, digest, title) = (id.to_owned(), "d".to_owned(), "t".to_owned());
+        let change = Change { what: What::Published, id, digest, is_digest: false, title, link: None, record };
+        Rows { at: moment, entries: vec![change], ..Rows::default() }
     }
 
     #[test]
     fn what_was_written_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut store, records, _) = Store::open(folder.path(), &Options::default()).unwrap();
-        assert!(records.items.is_empty());
-        store.write(&[change("a"), change("b"), change("a")]).unwrap();
+        let options = Options::default();
+        let mut store = Store::open(folder.path()).unwrap();
+        assert!(store.records(&options).unwrap().items.is_empty());
+        store.write(&[published("a"), published("b"), published("a")]).unwrap();
         drop(store);
-        let (_, records, _) = Store::open(folder.path(), &Options::default()).unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let records = store.records(&options).unwrap();
         assert_eq!(records.items.len(), 2);
         assert_eq!(records.items["a"].published.to_rfc3339(), "2025-05-22T08:00:00+08:00");
         assert_eq!(records.items["a"].hash, [7; 8]);
+        assert_eq!(store.history("b").unwrap().len(), 1);
     }
 
     #[test]
     fn what_was_learnt_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
-        let (mut store, _, memory) = Store::open(folder.path(), &Options::default()).unwrap();
-        assert_eq!(memory, Memory::default());
-        let date = chrono::NaiveDate::from_ymd_opt(2025, 5, 22).unwrap();
-        let section = |strength| Change::Section { language: "en".into(), name: "news".into(), strength };
-        let first_seen = Change::FirstSeen { path: "issue-1.md".into(), date };
-        store.write(&[section(Strength::Recurs), section(Strength::Frequent), first_seen]).unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.memory().unwrap(), Memory::default());
+        let date = NaiveDate::from_ymd_opt(2025, 5, 22).unwrap();
+        let sections = [Strength::Recurs, Strength::Frequent].map(|strength| ("en".into(), "news".into(), strength));
+        let first_seen = vec![("issue-1.md".into(), date)];
+        store.write(&[Rows { sections: sections.to_vec(), first_seen, ..Rows::default() }]).unwrap();
         drop(store);
-        let (_, _, memory) = Store::open(folder.path(), &Options::default()).unwrap();
+        let memory = Store::open(folder.path()).unwrap().memory().unwrap();
         assert_eq!(memory.sections[&("en".to_owned(), "news".to_owned())], Strength::Frequent);
         assert_eq!(memory.first_seen["issue-1.md"], date);
     }
 
     #[test]
+    fn a_ledger_of_an_earlier_version_is_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join(FILE)).unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.execute_batch(MIGRATIONS[1]).unwrap();
+        connection.pragma_update(None, "user_version", 2).unwrap();
+        let insert = "INSERT INTO item VALUES ('tag:a@example.org,2025-01:2025-05-22-en/x', '2025-05-22-en-b', 't', NULL, \
+             '2025-05-22T08:00:00+08:00', '2025-05-22T08:00:00+08:00', x'0707070707070707')";
+        connection.execute_batch(insert).unwrap();
+        drop(connection);
+        let store = Store::open(folder.path()).unwrap();
+        let records = store.records(&Options::default()).unwrap();
+        assert!(records.items["tag:a@example.org,2025-01:2025-05-22-en/x"].gone.is_none());
+        let digest: String = store.connection.query_one("SELECT digest FROM item", [], |row| row.get(0)).unwrap();
+        assert_eq!(digest, "2025-05-22-en");
+    }
+
+    #[test]
     fn a_file_of_a_newer_version_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let (store, _, _) = Store::open(folder.path(), &Options::default()).unwrap();
+        let store = Store::open(folder.path()).unwrap();
         store.connection.pragma_update(None, "user_version", 99).unwrap();
         drop(store);
-        let error = format!("{:#}", Store::open(folder.path(), &Options::default()).unwrap_err());
+        let error = format!("{:#}", Ledger::open(folder.path(), &Options::default()).unwrap_err());
         assert!(error.contains("newer feedmill"), "{error}");
     }
 
@@ -255,7 +502,7 @@ mod tests {
     fn a_file_that_is_no_ledger_is_told() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE), "not a database, but long enough to look like one at first").unwrap();
-        let error = format!("{:#}", Store::open(folder.path(), &Options::default()).unwrap_err());
+        let error = format!("{:#}", Ledger::open(folder.path(), &Options::default()).unwrap_err());
         assert!(error.contains("cannot use the ledger") && error.contains("not a database"), "{error}");
     }
 }

@@ -1,15 +1,25 @@
 //! The pages people look at: what a publication is, how to subscribe, and each digest as it was written.
 
+use std::sync::Arc;
+
 use askama::Template;
-use chrono::{DateTime, Utc};
 
 use super::Builder;
 use crate::digest::Section;
 use crate::feed::{self, Feed, Feeds, absolute, digest_route};
-use crate::ledger::{Identity, Settled};
+use crate::ledger::{Identity, Settled, Standing};
 
 /// The media type, with its charset.
 pub(super) const MEDIA_TYPE: &str = "text/html; charset=utf-8";
+
+/// The media type of the style sheet.
+pub(super) const STYLE_TYPE: &str = "text/css; charset=utf-8";
+
+/// The media type of the icon.
+pub(super) const ICON_TYPE: &str = "image/vnd.microsoft.icon";
+
+/// The media type of plain text.
+pub(super) const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
 /// How many of the newest entries a page shows.
 const NEWEST: usize = 30;
@@ -117,6 +127,8 @@ struct DigestPage<'a> {
 struct Placed<'a> {
     item: &'a crate::digest::Item,
     identity: &'a Identity,
+    /// What stands in its place, when its author took it back.
+    notice: Option<String>,
 }
 
 #[derive(Template)]
@@ -126,29 +138,23 @@ struct NotFound<'a> {
 }
 
 /// Adds every page to a site.
-pub(super) fn add(
-    builder: &mut Builder<'_>,
-    digests: &[Settled],
-    feeds: &Feeds,
-    options: &feed::Options,
-    changed: DateTime<Utc>,
-) {
-    builder.add("/", home(digests, feeds, options), MEDIA_TYPE, changed);
+pub(super) fn add(builder: &mut Builder<'_>, digests: &[Arc<Settled>], feeds: &Feeds, options: &feed::Options) {
+    builder.add("/", home(digests, feeds, options), MEDIA_TYPE);
     for feed in &feeds.sections {
-        builder.add(&feed.route, section(feed, feeds), MEDIA_TYPE, feed.updated.to_utc());
+        builder.add(&feed.route, section(feed, feeds), MEDIA_TYPE);
     }
-    builder.add(&feeds.digests.route, archive(digests, feeds), MEDIA_TYPE, changed);
+    builder.add(&feeds.digests.route, archive(digests, feeds), MEDIA_TYPE);
     for (at, settled) in digests.iter().enumerate() {
         let newer = at.checked_sub(1).map(|at| line(&digests[at]));
-        let older = digests.get(at + 1).map(line);
-        let page = digest(settled, newer, older, feeds);
-        builder.add(&digest_route(&settled.key), page, MEDIA_TYPE, settled.identity.updated.to_utc());
+        let older = digests.get(at + 1).map(|settled| line(settled));
+        let page = digest(settled, newer, older, feeds, &options.retracted);
+        builder.add(&digest_route(&settled.key), page, MEDIA_TYPE);
     }
     let robots = format!("User-agent: *\nAllow: /\n# All feeds: {}\n", absolute(&options.base_url, "/feeds.opml"));
-    builder.add("/robots.txt", robots, "text/plain; charset=utf-8", changed);
-    builder.add("/style.css", include_str!("style.css"), "text/css; charset=utf-8", DateTime::UNIX_EPOCH);
+    builder.add("/robots.txt", robots, TEXT_TYPE);
+    builder.add("/style.css", include_str!("style.css"), STYLE_TYPE);
     let icon: &[u8] = include_bytes!("favicon.ico");
-    builder.add("/favicon.ico", icon, "image/vnd.microsoft.icon", DateTime::UNIX_EPOCH);
+    builder.add("/favicon.ico", icon, ICON_TYPE);
 }
 
 /// What is shown for a route that does not exist.
@@ -156,7 +162,7 @@ pub(super) fn not_found(feeds: &Feeds) -> String {
     render(&NotFound { frame: Frame::new("Not found", feeds, &feeds.all, "/") })
 }
 
-fn home(digests: &[Settled], feeds: &Feeds, options: &feed::Options) -> String {
+fn home(digests: &[Arc<Settled>], feeds: &Feeds, options: &feed::Options) -> String {
     let cards = feeds.sections.iter().map(|feed| Card {
         feed,
         titles: feed.entries.iter().take(CARD_TITLES).map(|entry| entry.title.as_str()).collect(),
@@ -164,7 +170,7 @@ fn home(digests: &[Settled], feeds: &Feeds, options: &feed::Options) -> String {
     render(&Home {
         frame: Frame::new(&options.title, feeds, &feeds.all, "/"),
         cards: cards.collect(),
-        digests: digests.iter().take(LATEST_DIGESTS).map(line).collect(),
+        digests: digests.iter().take(LATEST_DIGESTS).map(|settled| line(settled)).collect(),
     })
 }
 
@@ -180,7 +186,7 @@ fn section(feed: &Feed, feeds: &Feeds) -> String {
     render(&SectionPage { frame: Frame::new(&feed.title, feeds, feed, &feed.route), feed, days })
 }
 
-fn archive(digests: &[Settled], feeds: &Feeds) -> String {
+fn archive(digests: &[Arc<Settled>], feeds: &Feeds) -> String {
     let mut months: Vec<(String, Vec<Line<'_>>)> = Vec::new();
     for settled in digests {
         let month = settled.digest.date.format("%Y-%m").to_string();
@@ -193,10 +199,23 @@ fn archive(digests: &[Settled], feeds: &Feeds) -> String {
     render(&Archive { frame: Frame::new(&feed.title, feeds, feed, &feed.route), feed, months })
 }
 
-fn digest<'a>(settled: &'a Settled, newer: Option<Line<'a>>, older: Option<Line<'a>>, feeds: &'a Feeds) -> String {
+fn digest<'a>(
+    settled: &'a Settled,
+    newer: Option<Line<'a>>,
+    older: Option<Line<'a>>,
+    feeds: &'a Feeds,
+    retracted: &str,
+) -> String {
     let mut identities = settled.items.iter();
     let sections = settled.digest.sections.iter().map(|section| {
-        let placed = section.items.iter().zip(identities.by_ref()).map(|(item, identity)| Placed { item, identity });
+        let placed = section.items.iter().zip(identities.by_ref()).filter_map(|(item, identity)| {
+            let notice = match &identity.standing {
+                Standing::Published => None,
+                Standing::Retracted { reason } => Some(feed::notice(retracted, reason)),
+                Standing::Withdrawn => return None,
+            };
+            Some(Placed { item, identity, notice })
+        });
         (section, placed.collect())
     });
     let sections = sections.collect();

@@ -55,7 +55,10 @@ fn what_cannot_run_ends_with_2_and_the_reason() {
 fn show_as_json_is_one_object_a_digest() {
     let folder = sample();
     folder.write("en/2025-05-22.md", digest("2025-05-22", &[("News", &["English"])]));
-    let run = feedmill(&["show", folder.path().to_str().unwrap(), "--format", "json"]);
+    let config = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(config.path(), format!("site: {{base_url: {}}}\n", crate::harness::BASE)).unwrap();
+    let config = config.path().to_str().unwrap();
+    let run = feedmill(&["show", folder.path().to_str().unwrap(), "--format", "json", "--config", config]);
     let lines: Vec<serde_json::Value> =
         text(&run.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2);

@@ -27,7 +27,7 @@ fn every_grain_has_its_entries_newest_first() {
 fn an_item_has_one_id_in_all_feeds_and_formats() {
     let site = two_days().site();
     let ids = fields(&site, "/", "id");
-    assert!(ids.iter().all(|id| id.starts_with("tag:feedmill.invalid,2025:2025-05-2") && id.is_ascii()), "{ids:?}");
+    assert!(ids.iter().all(|id| id.starts_with("tag:news.example.org,2025:2025-05-2") && id.is_ascii()), "{ids:?}");
     assert_eq!(fields(&site, "/papers/", "id"), ids[4..]);
     for route in ["/rss.xml", "/atom.xml"] {
         let feed = feed_rs::parser::parse(body(&site, route).as_bytes()).unwrap();
@@ -105,7 +105,7 @@ fn two_items_with_one_link_have_two_ids() {
 fn an_author_s_id_is_kept() {
     let text = "# T\n\n## S\n\n### a {#shore-power}\n\nx [Link](https://example.org/s)\n";
     let ids = fields(&Folder::with([("2025-05-22.md", text)]).site(), "/", "id");
-    assert_eq!(ids, ["tag:feedmill.invalid,2025:2025-05-22/shore-power"]);
+    assert_eq!(ids, ["tag:news.example.org,2025:2025-05-22/shore-power"]);
 }
 
 #[test]
@@ -150,10 +150,11 @@ fn late_items_of_old_digests_drive_no_new_one_out_of_a_feed() {
     let ids = feedmill::ledger::Options::default();
     let mut ledger = feedmill::ledger::Ledger::default();
     let first: Vec<_> = (1..=28).map(|day| digest(day, &["one"])).collect();
-    ledger.settle(&first, at("2025-03-01T00:00:00Z"), &ids);
+    let (_, changes) = ledger.settle(&first, at("2025-03-01T00:00:00Z"), &ids);
+    ledger.commit(changes, &Default::default(), Default::default()).unwrap();
     let later: Vec<_> =
         (1..=28).map(|day| if day <= 20 { digest(day, &["one", "late"]) } else { digest(day, &["one"]) }).collect();
-    let settlement = ledger.settle(&later, at("2025-06-01T00:00:00Z"), &ids);
+    let (settlement, _) = ledger.settle(&later, at("2025-06-01T00:00:00Z"), &ids);
     let options = feedmill::feed::Options {
         title: "T".to_owned(),
         description: String::new(),
@@ -163,6 +164,7 @@ fn late_items_of_old_digests_drive_no_new_one_out_of_a_feed() {
         days: 7,
         digests: 3,
         max_bytes: 100_000,
+        retracted: String::new(),
     };
     let feeds = feedmill::feed::gather(&settlement.digests, &feedmill::digest::Rules::default(), &options, &ids);
     let of = |day: u32| feeds.all.entries.iter().filter(|entry| entry.digest == format!("2025-02-{day:02}")).count();

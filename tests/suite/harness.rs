@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use feedmill::config::{self, Overrides};
-use feedmill::daemon::{self, Request};
-use feedmill::ledger::Ledger;
+use feedmill::daemon::{self, Request, mill};
+use feedmill::ledger::{Ledger, Validators};
 use feedmill::library::Library;
 use feedmill::site::{Page, Site};
 use tokio::net::TcpListener;
@@ -74,8 +74,8 @@ impl Folder {
         let mut library = Library::new(self.path(), options.library, options.site.rules.clone());
         let now = moment(now);
         library.refresh(&HashSet::new(), options.site.ids.today(now)).unwrap();
-        let settlement = Ledger::default().settle(library.digests(), now, &options.site.ids);
-        Site::build(&settlement.digests, &options.site, None, now)
+        let (settlement, _) = Ledger::default().settle(library.digests(), now, &options.site.ids);
+        Site::build(&settlement.digests, &options.site, None, &Validators::new(), now)
     }
 
     pub async fn serve(self) -> Daemon {
@@ -106,8 +106,8 @@ pub fn options(yaml: &str, content: &Path) -> config::Options {
 }
 
 pub fn daemon_options(yaml: &str, content: &Path) -> daemon::Options {
-    let config::Options { library, watch, site, server, state, .. } = options(yaml, content);
-    daemon::Options { content: content.to_owned(), library, watch, site, server, state }
+    let config::Options { library, watch, site, guard, server, state, .. } = options(yaml, content);
+    daemon::Options { mill: mill::Options { content: content.to_owned(), library, site, guard, state }, watch, server }
 }
 
 /// A daemon that serves a folder on a free port.
@@ -205,7 +205,7 @@ impl Answer {
 
 /// The body of a page of a site.
 pub fn body(site: &Site, route: &str) -> String {
-    String::from_utf8(page(site, route).body.to_vec()).unwrap()
+    String::from_utf8(page(site, route).body().to_vec()).unwrap()
 }
 
 pub fn page<'s>(site: &'s Site, route: &str) -> &'s Page {

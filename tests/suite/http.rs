@@ -160,7 +160,7 @@ async fn a_site_below_a_folder_answers_with_and_without_it() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut options = crate::harness::daemon_options("", folder.path());
-    options.site.feeds.base_url = "https://example.org/digest/".to_owned();
+    options.mill.site.feeds.base_url = "https://example.org/digest/".to_owned();
     let running = feedmill::daemon::Daemon::start(options, listener).await.unwrap();
     let (requests, receiver) = tokio::sync::mpsc::channel(1);
     let task = tokio::spawn(running.run(receiver));

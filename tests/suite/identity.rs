@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use feedmill::digest::learnt::Memory;
 use feedmill::digest::{self, Digest, Outcome, Rules};
-use feedmill::ledger::{Identity, Ledger, Options, derived_ids};
+use feedmill::ledger::{Identity, Ledger, Options, Settlement, Snapshot, derived_ids};
 use proptest::prelude::*;
 
 fn digest(path: &str, text: &str) -> (String, Arc<Digest>) {
@@ -33,11 +34,18 @@ impl Publication {
     /// The identities of all items by title, a minute after the last time.
     fn publish(&mut self, files: &[(String, Arc<Digest>)]) -> Vec<(String, Identity)> {
         self.now += TimeDelta::minutes(1);
-        let settlement = self.ledger.settle(files, self.now, &Options::default());
+        let settlement = self.settle(files);
         let items = settlement.digests.iter().flat_map(|settled| {
             settled.digest.items().map(|(_, item)| item.title.clone()).zip(settled.items.iter().cloned())
         });
         items.collect()
+    }
+
+    /// What readers see a minute after the last time.
+    fn settle(&mut self, files: &[(String, Arc<Digest>)]) -> Settlement {
+        let (settlement, changes) = self.ledger.settle(files, self.now, &Options::default());
+        self.ledger.commit(changes, &Memory::default(), Snapshot::default()).unwrap();
+        settlement
     }
 
     fn publish_list(&mut self, entries: &[&str]) -> HashMap<String, Identity> {
@@ -156,17 +164,15 @@ fn what_was_published_is_recognised_by_a_later_run_and_under_another_authority()
     let mut publication = Publication { ledger: open(), ..Publication::new() };
     let first = publication
         .publish_list(&["[Water tower](https://example.org/1) a", "[Bus number 5](https://example.org/2) b"]);
-    publication.ledger.write().unwrap();
     let mut later = Publication { ledger: open(), ..publication };
     let edited = ["[The bus](https://example.org/2) b", "[Water tower](https://example.org/one) a"];
     let second = later.publish_list(&edited);
     assert_eq!(second["The bus"].id, first["Bus number 5"].id);
     assert_eq!(second["Water tower"].id, first["Water tower"].id);
-    later.ledger.write().unwrap();
     let other = Options { authority: "example.org".to_owned(), ..Options::default() };
-    let mut ledger = Ledger::open(state.path(), &other).unwrap();
+    let ledger = Ledger::open(state.path(), &other).unwrap();
     let files = [digest("2025-05-22.md", &list(&[edited[0], edited[1], "[New](https://example.org/3) c"]))];
-    let settlement = ledger.settle(&files, later.now, &other);
+    let (settlement, _) = ledger.settle(&files, later.now, &other);
     let ids: Vec<&str> = settlement.digests[0].items.iter().map(|identity| identity.id.as_str()).collect();
     assert_eq!(ids[..2], [second["The bus"].id.as_str(), second["Water tower"].id.as_str()]);
     assert!(ids[2].starts_with("tag:example.org,2025:2025-05-22/"), "{}", ids[2]);
@@ -179,7 +185,7 @@ fn an_introduction_is_a_part_of_its_digest() {
         let text = format!("# 2025-05-22\n\n{introduction}\n\n## S\n\n- [Water tower](https://example.org/1) a\n");
         let files = [digest("2025-05-22.md", &text)];
         publication.now += TimeDelta::minutes(1);
-        let settled = publication.ledger.settle(&files, publication.now, &Options::default()).digests.remove(0);
+        let settled = publication.settle(&files).digests.remove(0);
         (settled.identity.updated, settled.items[0].updated)
     };
     let first = updated("Good morning.");

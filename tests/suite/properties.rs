@@ -110,7 +110,7 @@ proptest! {
                 let text = body(&site, route);
                 prop_assert!(roxmltree::Document::parse(&text).is_ok(), "{} is broken: {}", route, text);
             } else if route.ends_with(".json") {
-                prop_assert!(serde_json::from_slice::<serde_json::Value>(&page.body).is_ok(), "{} is broken", route);
+                prop_assert!(serde_json::from_slice::<serde_json::Value>(page.body()).is_ok(), "{} is broken", route);
             }
         }
         let ids = fields(&site, "/", "id");

@@ -332,8 +332,7 @@ fn what_was_learnt_stays_when_files_leave_and_the_service_starts_again() {
     let state = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(state.path(), &feedmill::ledger::Options::default()).unwrap();
     let library = read(&folder);
-    ledger.remember(library.memory());
-    ledger.write().unwrap();
+    ledger.commit(Default::default(), library.memory(), Default::default()).unwrap();
     drop(ledger);
     folder.remove("2025-05-01.md");
     folder.remove("2025-05-02.md");

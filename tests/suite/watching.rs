@@ -184,7 +184,7 @@ async fn a_new_configuration_takes_effect_and_ids_stay() {
         "site: {title: Another}\nsections: {known: [{slug: neues, headings: [News]}]}",
         daemon.folder.path(),
     );
-    options.site.feeds.base_url = BASE.replace("news", "other");
+    options.mill.site.feeds.base_url = BASE.replace("news", "other");
     daemon.requests.send(Request::Reload(Box::new(options))).await.unwrap();
     let after = daemon.until("the new section is there", |site| site.pages.contains_key("/neues/rss.xml")).await;
     assert_eq!(fields(&before, "/", "id"), fields(&after, "/", "id"));
@@ -204,7 +204,7 @@ async fn corrections_and_late_items_outlast_a_restart() {
     let mut daemon = daemon.stop().await.serve_with(&yaml).await;
     let after = daemon.until_titles(&["late", "a", "B corrected"]).await;
     for route in ["/rss.xml", "/atom.xml", "/feed.json", "/digests/atom.xml"] {
-        assert_eq!(before.pages[route].body, after.pages[route].body, "{route}");
+        assert_eq!(before.pages[route].body(), after.pages[route].body(), "{route}");
     }
 }
 
@@ -218,7 +218,7 @@ async fn a_state_folder_that_cannot_be_used_stops_nothing() {
 
 #[tokio::test]
 async fn no_response_mixes_two_sites() {
-    let mut daemon = one_day().serve().await;
+    let mut daemon = one_day().serve_with("guard: {share_percent: 100}").await;
     let address = daemon.address;
     let stop = tokio_util::sync::CancellationToken::new();
     let stopped = stop.clone();

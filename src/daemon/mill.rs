@@ -1,0 +1,189 @@
+//! One turn: from the folder to a site that may be shown, with the ledger brought up to date.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+
+use crate::ledger::{Held, Ledger, guard, hold};
+use crate::library::{self, Changes, Library};
+use crate::site::{self, Site};
+
+/// What a turn works with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The content folder, absolute.
+    pub content: PathBuf,
+    /// Which files are read.
+    pub library: library::Options,
+    /// How the site is made.
+    pub site: site::Options,
+    /// When a change is held back.
+    pub guard: guard::Options,
+    /// Where the ledger is kept; without it, times are derived anew at each start.
+    pub state: Option<PathBuf>,
+}
+
+/// Library and ledger; in a daemon they move into a blocking task and back, so there is no lock.
+pub struct Mill {
+    options: Options,
+    library: Library,
+    ledger: Ledger,
+}
+
+/// What came out of a turn.
+pub struct Outcome {
+    /// What the look at the folder found.
+    pub changes: Changes,
+    /// What is to be shown.
+    pub result: Result,
+    /// When another turn would show something else without any file changing.
+    pub next: Option<DateTime<Utc>>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// What is to be shown.
+pub enum Result {
+    /// What was shown before.
+    Same,
+    /// A new site.
+    Site(Box<Site>),
+    /// What was shown before, until somebody confirms the change.
+    Held(Held),
+}
+
+/// Why a site is built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Only if the folder changed.
+    Changes,
+    /// In any case: the options or the time are others.
+    Always,
+}
+
+impl Mill {
+    /// Opens the ledger, and goes on from what it knows.
+    ///
+    /// # Errors
+    /// When there is a state folder whose ledger cannot be used.
+    pub fn open(options: Options) -> anyhow::Result<Mill> {
+        let ledger = match &options.state {
+            Some(folder) => Ledger::open(folder, &options.site.ids)?,
+            None => Ledger::default(),
+        };
+        Ok(Mill::with_ledger(options, ledger))
+    }
+
+    /// One that forgets everything at its end, whatever state folder there is.
+    pub fn without_ledger(options: Options) -> Mill {
+        Mill::with_ledger(options, Ledger::default())
+    }
+
+    fn with_ledger(mut options: Options, mut ledger: Ledger) -> Mill {
+        if let Some(wanted) = ledger.pin(&mut options.site.ids) {
+            let site::Options { ids, .. } = &options.site;
+            tracing::warn!(
+                "ids stay those of {},{}, with which this publication began, not {wanted}; set ids.authority and ids.date to them",
+                ids.authority,
+                ids.authority_date
+            );
+        }
+        let mut library = Library::new(&options.content, options.library.clone(), options.site.rules.clone());
+        library.recall(ledger.memory().clone());
+        Mill { options, library, ledger }
+    }
+
+    /// The options it works with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Goes on with other options: ids, times and last good versions stay what they were; the files are read again, for the
+    /// rules may be others.
+    pub fn reload(self, options: Options) -> Mill {
+        let Mill { options: before, mut library, ledger } = self;
+        let same_folder = before.content == options.content;
+        let mut mill = Mill::with_ledger(options, ledger);
+        if same_folder {
+            library.set_rules(mill.options.library.clone(), mill.options.site.rules.clone());
+            mill.library = library;
+        }
+        mill
+    }
+
+    /// Looks at the folder, and builds a site if there is reason to. What it shows is in the ledger before anybody sees it.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn turn(
+        &mut self,
+        busy: &HashSet<PathBuf>,
+        reason: Reason,
+        previous: Option<&Site>,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Outcome> {
+        let begun = Instant::now();
+        let Options { site: options, guard, .. } = &self.options;
+        let changes = self.library.refresh(busy, options.ids.today(now))?;
+        if reason == Reason::Changes && !changes.any() {
+            return Ok(Outcome { changes, result: Result::Same, next: None, elapsed: begun.elapsed() });
+        }
+        let (settlement, settled) = self.ledger.settle(self.library.digests(), now, &options.ids);
+        let next = settlement.next.map(|moment| moment.to_utc());
+        let site = Site::build(&settlement.digests, options, previous, self.ledger.validators(), now);
+        let held = self.ledger.judge(&settlement, &settled, &site.shown, guard, &options.ids)?;
+        let held = match held {
+            Some(held) => Some(held).filter(|held| !self.is_confirmed(held)),
+            None => None,
+        };
+        let result = match held {
+            Some(held) => {
+                self.tell_state_folder(Some(&held));
+                Result::Held(held)
+            }
+            None => {
+                self.tell_state_folder(None);
+                if let Err(error) = self.ledger.commit(settled, self.library.memory(), site.snapshot()) {
+                    tracing::error!(
+                        reason = format!("{error:#}"),
+                        "the ledger cannot be written; tried again with the next change"
+                    );
+                }
+                Result::Site(Box::new(site))
+            }
+        };
+        Ok(Outcome { changes, result, next, elapsed: begun.elapsed() })
+    }
+
+    /// What was shown last, as far as the ledger kept it.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn last_shown(&self) -> anyhow::Result<Site> {
+        Ok(Site::restored(self.ledger.pages()?, &self.options.site))
+    }
+
+    /// Whether somebody let a change through; that counts once.
+    fn is_confirmed(&self, held: &Held) -> bool {
+        let Some(folder) = self.ledger.folder() else { return false };
+        hold::take_confirmation(folder, held).unwrap_or_else(|error| {
+            tracing::error!(reason = format!("{error:#}"), "the confirmation cannot be taken, so it does not count");
+            false
+        })
+    }
+
+    /// Writes down what is held back, for whoever is to confirm it.
+    fn tell_state_folder(&self, held: Option<&Held>) {
+        let Some(folder) = self.ledger.folder() else { return };
+        if let Err(error) = hold::write(folder, held) {
+            tracing::error!(reason = format!("{error:#}"), "what is held back cannot be written down");
+        }
+    }
+}
