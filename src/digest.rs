@@ -14,6 +14,7 @@ pub mod learnt;
 mod lint;
 pub mod name;
 mod outline;
+mod retraction;
 pub mod rules;
 mod section;
 mod source;
@@ -356,6 +357,7 @@ impl<'f> File<'f> {
                 is_undated: undated,
             });
         }
+        retraction::mark(&mut digests, outline, self.source, self.front_matter.retracted.as_ref(), findings);
         digests
     }
 

@@ -93,6 +93,8 @@ pub enum Code {
     TitleTwice,
     /// An item that is published already would be new to subscribers.
     IdChanges,
+    /// What is taken back is no item.
+    RetractionUnknown,
     /// The publish guard would not show the digests as they are now.
     HeldBack,
     /// Items of recent days do not fit into a feed.
@@ -117,7 +119,7 @@ pub enum Code {
     TooManyItems,
 }
 
-const ALL: [Code; 39] = [
+const ALL: [Code; 40] = [
     Code::Unreadable,
     Code::FileTooLarge,
     Code::FileEmpty,
@@ -146,6 +148,7 @@ const ALL: [Code; 39] = [
     Code::LinkTwice,
     Code::TitleTwice,
     Code::IdChanges,
+    Code::RetractionUnknown,
     Code::HeldBack,
     Code::FeedTooLarge,
     Code::EmphasisBroken,

@@ -20,6 +20,15 @@ const MAX_BYTES: usize = 32 * 1024;
 /// The deepest nesting of `[` and `{`; no real front matter has more than three.
 const MAX_FLOW_DEPTH: usize = 16;
 
+/// What an author takes back of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retraction {
+    /// Every item, and why; may be empty.
+    All(String),
+    /// Items by their links, titles or ids.
+    Named(Vec<String>),
+}
+
 /// What the front matter said; every part may be missing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct FrontMatter {
@@ -37,6 +46,8 @@ pub struct FrontMatter {
     pub authors: Vec<String>,
     /// `tags` or `keywords`.
     pub tags: Vec<String>,
+    /// What its author takes back.
+    pub retracted: Option<Retraction>,
     /// `draft: true`.
     pub draft: bool,
     /// `type: page` or `layout: page`: a page of the site, no digest.
@@ -311,6 +322,7 @@ impl Fields<'_> {
             description: self.text(&["description", "summary"]),
             authors: self.list(&["authors", "author"]),
             tags: self.list(&["tags", "keywords"]),
+            retracted: self.retracted(),
             draft: self.draft(),
             is_page: ["type", "layout"].into_iter().any(|name| self.says(name, &["page"])),
         }
@@ -391,6 +403,19 @@ impl Fields<'_> {
         said.is_some_and(|text| words.iter().any(|word| text.trim().eq_ignore_ascii_case(word)))
     }
 
+    fn retracted(&mut self) -> Option<Retraction> {
+        let (_, value) = self.value(&["retracted"])?;
+        if matches!(value, Value::Sequence(_)) {
+            return Some(Retraction::Named(self.list(&["retracted"])));
+        }
+        let said = self.text(&["retracted"])?;
+        match said.to_ascii_lowercase().as_str() {
+            "false" | "no" | "off" | "0" => None,
+            "true" | "yes" | "on" | "1" => Some(Retraction::All(String::new())),
+            _ => Some(Retraction::All(said)),
+        }
+    }
+
     fn draft(&mut self) -> bool {
         if self.says("published", &["false", "no", "off"]) || self.says("status", &["draft", "hidden"]) {
             return true;
@@ -468,6 +493,7 @@ mod tests {
                 description: Some("two lines".into()),
                 authors: vec!["one".into(), "two".into()],
                 tags: vec!["a".into(), "b".into()],
+                retracted: None,
                 draft: true,
                 is_page: false,
             }

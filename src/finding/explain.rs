@@ -558,6 +558,26 @@ your page, such as /digests/2026-03-02/#k4mz2qpa:
     ### Night buses on trial {#k4mz2qpa}
 "#
         }
+        Code::RetractionUnknown => {
+            r#"
+The digest takes something back that is none of its items.
+
+Subscribers keep seeing the item as it is.
+
+An item is taken back by a comment in it, with or without a reason:
+
+    ### Night buses on trial
+    <!-- retracted: the city has not decided yet -->
+
+or by the front matter of its digest, which names items by their link, title or id, or
+takes everything back:
+
+    retracted: [https://example.org/night-buses]
+    retracted: true
+
+A notice stands in its place for retractions.days, under the same id; then it is gone.
+"#
+        }
         Code::HeldBack => {
             r#"
 Compared with what was published, so many entries would vanish, come again as new or be

@@ -70,8 +70,8 @@ impl Prints {
         absent: &mut BTreeSet<String>,
         is_given: &dyn Fn(&str) -> bool,
         options: &Options,
-    ) -> (Vec<Vec<(String, String)>>, Vec<(String, Vec<Print>)>) {
-        let mut names: Vec<Vec<(String, String)>> = vec![Vec::new(); editions.len()];
+    ) -> (Vec<Vec<Name>>, Vec<(String, Vec<Print>)>) {
+        let mut names: Vec<Vec<Name>> = vec![Vec::new(); editions.len()];
         let mut changes = Vec::new();
         let mut done: HashSet<&str> = HashSet::new();
         for (_, digest) in editions {
@@ -118,6 +118,9 @@ impl Prints {
     }
 }
 
+/// Anchor and id of an item.
+pub(super) type Name = (String, String);
+
 /// The canonical link of an item, if it has one, and its normalised title, as numbers.
 type Features = (Option<u64>, u64);
 
@@ -143,7 +146,7 @@ fn ids(
     known: &mut Vec<Print>,
     is_new: &dyn Fn(&str) -> bool,
     options: &Options,
-) -> Vec<(String, String)> {
+) -> Vec<Name> {
     let claims = claims(items, wanted, known);
     let mut taken: HashMap<String, u32> = known.iter().map(|print| (print.anchor().to_owned(), 1)).collect();
     let fixed: HashSet<String> = items.iter().filter_map(|item| fixed_id(item)).collect();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use super::recognition::Print;
+use super::recognition::{Name, Print};
 use super::words::{Hash, hash_of};
 use super::{Identity, Moment, Options, Record, Records, Settled, Settlement, Standing, Waiting};
 use crate::digest::{Digest, Item};
@@ -157,7 +157,7 @@ impl Settler<'_> {
         }
     }
 
-    fn settle_one(&mut self, key: &str, digest: &Arc<Digest>, names: Vec<(String, String)>, moment: Moment) -> Settled {
+    fn settle_one(&mut self, key: &str, digest: &Arc<Digest>, names: Vec<Name>, moment: Moment) -> Settled {
         let known = self.records.digests.get(key);
         let published = known.map_or_else(|| self.free_stretch(moment, digest.len()), |known| known.published);
         let mut next = published;
