@@ -15,7 +15,7 @@ import shutil
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
 
-from common import OUTSIDE, SAMPLE, all_of, binary, check, items, main, module, run, same, show, workspace
+from common import SAMPLE, all_of, binary, check, items, main, module, npm, run, same, show, workspace
 
 BASE = "https://digests.example.org/daily/"
 NOW = "2026-03-11T06:07:08Z"
@@ -363,11 +363,7 @@ process.exit(bad);
 
 
 def json_is_valid(site, folder):
-    packages = folder / "npm"
-    packages.mkdir()
-    run(["npm", "install", "--prefix", packages, "--no-audit", "--no-fund", "--ignore-scripts", *NPM], env=OUTSIDE)
-    environment = os.environ | {"NODE_PATH": str(packages / "node_modules")}
-    run(["node", "-e", VALIDATE, *files(site, "feed.json")], env=environment)
+    run(["node", "-e", VALIDATE, *files(site, "feed.json")], env=os.environ | npm(folder / "npm", NPM))
 
 
 def opml_lists_all(site):

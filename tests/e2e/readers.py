@@ -5,18 +5,11 @@ newsboat, rss2email, sfeed and feedparser, each to all items and to one section,
 with their state kept: the first time, after a new digest, after a corrected title, and after nothing happened.
 """
 
-import contextlib
 import datetime
-import email.header
-import email.utils
-import mailbox
-import os
-import re
 import shutil
-import sqlite3
-import typing
 
-from common import SAMPLE, Daemon, binary, check, items, main, module, run, same, show, tool, until, workspace
+from common import SAMPLE, Daemon, binary, check, items, main, same, show, until, workspace
+from subscribers import FORMATS, Entry, Feedparser, Newsboat, Rss2email, Sfeed
 
 PUBLIC = "https://digests.example.org/"
 SECTION = "xin-wen-zi-xun"
@@ -24,148 +17,12 @@ EMPTY_DAY = "2026-03-08.md"
 NEXT_DAY = "2026-03-09.md"
 WRONG, RIGHT = "老剧院修复木地板", "老剧院“修复” & 重铺木地板 🎭"
 FEEDS = {"all": (None, "/"), "section": (SECTION, f"/{SECTION}/")}
-FORMATS = ["rss.xml", "atom.xml"]
-
-
-class Entry(typing.NamedTuple):
-    """What a reader must agree about. The date is in seconds since 1970."""
-
-    id: str
-    title: str
-    link: str
-    date: int
+READERS = [Newsboat, Rss2email, Sfeed, Feedparser]
 
 
 def seconds(text):
     """The seconds since 1970 of an RFC 3339 moment."""
     return int(datetime.datetime.fromisoformat(text).timestamp())
-
-
-class Newsboat:
-    """Its store is an SQLite file; it forgets nothing and knows what was read."""
-
-    correction = "replaced"
-
-    def __init__(self, folder, url):
-        self.folder, self.cache = folder, folder / "cache.db"
-        (folder / "urls").write_text(url + "\n")
-        (folder / "config").write_text("auto-reload no\n")
-
-    def call(self, *arguments):
-        files = ["-u", self.folder / "urls", "-C", self.folder / "config", "-c", self.cache]
-        return run(["newsboat", "-q", *files, *arguments], env=os.environ | {"HOME": str(self.folder)})
-
-    def fetch(self):
-        self.call("-x", "reload")
-
-    def rows(self, query):
-        with contextlib.closing(sqlite3.connect(self.cache)) as connection:
-            return connection.execute(query).fetchall()
-
-    def entries(self):
-        query = "select guid, title, url, pubDate from rss_item where deleted = 0 order by pubDate desc, id"
-        return [Entry(*row) for row in self.rows(query)]
-
-    def unread(self):
-        told = self.call("-x", "print-unread").stdout.decode()
-        ids = {row[0] for row in self.rows("select guid from rss_item where unread = 1")}
-        same("newsboat print-unread", told.split()[0], str(len(ids)))
-        return ids
-
-    def mark_all_read(self):
-        read = self.folder / "read"
-        read.write_text("".join(entry.id + "\n" for entry in self.entries()))
-        self.call("-I", read)
-
-
-class Rss2email:
-    """Its store is the mail it sent; it sends nothing twice, corrections neither."""
-
-    correction = "ignored"
-
-    def __init__(self, folder, url):
-        self.base = ["r2e", "-c", folder / "config", "-d", folder / "state"]
-        self.inbox = folder / "mail" / "inbox"
-        self.inbox.parent.mkdir()
-        mailbox.Maildir(self.inbox, create=True)
-        settings = {
-            "from": "reader@localhost", "to": "reader@localhost", "email-protocol": "maildir", "maildir-path": self.inbox.parent,
-            "maildir-mailbox": self.inbox.name, "date-header": True, "html-mail": True, "verbose": "warning",
-        }
-        (folder / "config").write_text("[DEFAULT]\n" + "".join(f"{key} = {value}\n" for key, value in settings.items()))
-        run([*self.base, "add", "subscription", url])
-
-    def fetch(self):
-        told = run([*self.base, "run"])
-        same("what rss2email complains about", (told.stdout + told.stderr).decode(), "")
-
-    def entries(self):
-        """Newest first: the oldest entry is sent first, and file names begin with the moment of delivery."""
-        def delivered(path):
-            second, microsecond, number = re.match(r"(\d+)\.M(\d+)P\d+Q(\d+)", path.name).groups()
-            return int(second), int(microsecond), int(number)
-
-        def entry(path):
-            mail = mailbox.MaildirMessage(path.read_bytes())
-            title = str(email.header.make_header(email.header.decode_header(mail["Subject"])))
-            date = email.utils.parsedate_to_datetime(mail["Date"].replace("-0000", "+0000"))
-            return Entry(mail["X-RSS-ID"], title, mail["X-RSS-URL"], int(date.timestamp()))
-
-        mails = (path for part in ("new", "cur") for path in (self.inbox / part).iterdir())
-        return [entry(path) for path in sorted(mails, key=delivered, reverse=True)]
-
-
-class Sfeed:
-    """Its store is a table, newest first; it merges by id, title and link, so that a corrected title is a further line."""
-
-    correction = "added"
-
-    def __init__(self, folder, url):
-        tool("curl")  # with which sfeed_update fetches
-        self.settings, self.table = folder / "sfeedrc", folder / "subscription"
-        self.settings.write_text(f"sfeedpath='{folder}'\nfeeds() {{ feed subscription '{url}'; }}\n")
-
-    def fetch(self):
-        run(["sfeed_update", self.settings])
-
-    def entries(self):
-        rows = [line.split("\t") for line in self.table.read_text().splitlines()]
-        return [Entry(row[5], row[1], row[2], int(row[0])) for row in rows]
-
-
-class Feedparser:
-    """A library; its user keeps the validators and the entries, here by id. May be sent the difference alone (RFC 3229)."""
-
-    correction = "replaced"
-
-    def __init__(self, _, url):
-        self.url, self.known, self.validators, self.status = url, {}, {}, None
-
-    def parse(self, **validators):
-        parsed = module("feedparser").parse(self.url, **validators)
-        check(not parsed.bozo, f"feedparser takes {self.url}", "a well-formed feed", parsed.get("bozo_exception"))
-        return parsed
-
-    def fetch(self):
-        parsed = self.parse(**self.validators)
-        self.status = parsed.status
-        check(self.status in (200, 226, 304), f"the status that feedparser got of {self.url}", "200, 226 or 304", self.status)
-        self.validators = {name: parsed[name] for name in ("etag", "modified") if name in parsed} or self.validators
-        ids = [entry.id for entry in parsed.entries]
-        same(f"ids of {self.url}, none twice", sorted(set(ids)), sorted(ids))
-        for entry in parsed.entries:
-            date = datetime.datetime(*entry.published_parsed[:6], tzinfo=datetime.timezone.utc)
-            self.known[entry.id] = Entry(entry.id, entry.title, entry.link, int(date.timestamp()))
-        if self.status == 200:
-            self.known = {id: self.known[id] for id in ids}
-
-    def entries(self):
-        """As the document has them; after a difference, by date."""
-        known = list(self.known.values())
-        return sorted(known, key=lambda entry: -entry.date) if self.status == 226 else known
-
-
-READERS = [Newsboat, Rss2email, Sfeed, Feedparser]
 
 
 class Subscription:
