@@ -156,15 +156,25 @@ class Daemon:
         self.environment = os.environ | environment
 
     def __enter__(self):
-        self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=self.log, env=self.environment)
-        ready, _, _ = select.select([self.process.stdout], [], [], 20)
-        line = self.process.stdout.readline().decode().strip() if ready else "nothing within 20 seconds"
-        self.url = line.removeprefix("listening on ")
-        if self.url == line or not self.url.startswith("http://127.0.0.1:"):
+        self.begin()
+        line = self.first_line()
+        if not self.url:
             self.stop()
             raise Failure(f"the daemon's first line\n  expected: listening on http://127.0.0.1:…/\n  seen:     {line!r}\n{self.told()}")
         return self
+
+    def begin(self):
+        """Starts the process and waits for nothing."""
+        self.url, self.log = "", tempfile.TemporaryFile()
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=self.log, env=self.environment)
+
+    def first_line(self):
+        """What the process says first, empty if it ends before; `url` is set if that is where it listens."""
+        ready, _, _ = select.select([self.process.stdout], [], [], 20)
+        line = self.process.stdout.readline().decode().strip() if ready else "nothing within 20 seconds"
+        if line.startswith("listening on http://127.0.0.1:"):
+            self.url = line.removeprefix("listening on ")
+        return line
 
     def __exit__(self, kind, *_):
         self.stop()
@@ -184,10 +194,14 @@ class Daemon:
             self.process.wait()
         self.process.stdout.close()
 
+    def logged(self):
+        """The daemon's log."""
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
     def told(self):
         """The end of the daemon's log."""
-        self.log.seek(0)
-        return "the daemon's log ends:\n" + self.log.read().decode(errors="replace")[-3000:]
+        return "the daemon's log ends:\n" + self.logged()[-3000:]
 
     def address(self, route):
         """The address at which a route is asked for."""
