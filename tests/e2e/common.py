@@ -134,9 +134,9 @@ def binary(folder):
     return copy
 
 
-def show(feedmill, path):
+def show(feedmill, path, **environment):
     """The digests of a folder as `feedmill show` understands them, newest first, editions of a date by key."""
-    lines = run([feedmill, "show", path, "--format", "json"]).stdout.splitlines()
+    lines = run([feedmill, "show", path, "--format", "json"], env=os.environ | environment).stdout.splitlines()
     shown = (json.loads(line) for line in lines)
     digests = sorted((digest for digest in shown if digest["key"]), key=lambda digest: digest["key"])
     return sorted(digests, key=lambda digest: digest["date"], reverse=True)

@@ -126,7 +126,7 @@ class Publication:
         """Drops a digest into the folder. From now on the ids of its stories and their dates, which fall second by second, stay."""
         self.write(digest)
         self.digests.insert(0, digest)
-        (shown,) = (shown for shown in show(self.feedmill, self.content) if shown["key"] == digest.day)
+        (shown,) = (shown for shown in show(self.feedmill, self.content, FEEDMILL_SITE_BASE_URL=BEFORE) if shown["key"] == digest.day)
         ids = {item["title"]: item["id"] for item in items(shown)}
         moment = int(datetime.datetime.combine(datetime.date.fromisoformat(digest.day), PUBLISH_AT).timestamp())
         for at, story in enumerate(digest.stories):
