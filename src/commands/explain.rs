@@ -66,6 +66,7 @@ fn words(event: &Event, before: Option<&Event>) -> String {
         What::Corrected => "corrected",
         What::Gone => return "gone from the digests".to_owned(),
         What::Back => "back again, under the same id",
+        What::Moved => "moved to a digest of another date",
         What::Retracted => "taken back by its author",
         What::Restored => "no longer taken back",
     };

@@ -56,6 +56,8 @@ pub enum What {
     Gone,
     /// It was gone.
     Back,
+    /// It stands in a digest of another date.
+    Moved,
     /// Its author took it back: a notice stands in its place.
     Retracted,
     /// Its author did so no longer.
@@ -64,8 +66,15 @@ pub enum What {
 
 impl What {
     /// Everything that can become of an entry.
-    pub const ALL: [What; 6] =
-        [What::Published, What::Corrected, What::Gone, What::Back, What::Retracted, What::Restored];
+    pub const ALL: [What; 7] = [
+        What::Published,
+        What::Corrected,
+        What::Gone,
+        What::Back,
+        What::Moved,
+        What::Retracted,
+        What::Restored,
+    ];
 }
 
 impl fmt::Display for What {
@@ -75,6 +84,7 @@ impl fmt::Display for What {
             What::Corrected => "corrected",
             What::Gone => "gone",
             What::Back => "back",
+            What::Moved => "moved",
             What::Retracted => "retracted",
             What::Restored => "restored",
         })
@@ -102,6 +112,7 @@ pub(super) fn settle(
         now: now.fixed_offset(),
         taken: HashSet::new(),
         absent: records.prints.absent(digests.iter().map(|(_, digest)| digest.key.as_str())),
+        is_redated: false,
         settlement: Settlement::default(),
         changes: Changes { at: now.fixed_offset(), ..Changes::default() },
     };
@@ -127,6 +138,8 @@ struct Settler<'l> {
     taken: HashSet<i64>,
     /// Keys that were published and are not there now: a digest with another date may be one of them.
     absent: BTreeSet<String>,
+    /// Whether one of the digests being settled is one of them.
+    is_redated: bool,
     settlement: Settlement,
     changes: Changes,
 }
@@ -150,6 +163,8 @@ impl Settler<'_> {
     fn publish(&mut self, editions: &[&(String, Arc<Digest>)], moment: Moment) {
         let is_given = |id: &str| self.records.items.contains_key(id);
         let (names, prints) = self.records.prints.recognise(editions, &mut self.absent, &is_given, self.options);
+        // What belonged to another digest so far has to be written under this one.
+        self.is_redated = prints.iter().any(|(_, prints)| prints.is_empty());
         self.changes.prints.extend(prints);
         for ((key, digest), names) in editions.iter().copied().zip(names) {
             let settled = self.settle_one(key, digest, names, moment);
@@ -233,7 +248,8 @@ impl Settler<'_> {
     ) {
         let what = match before {
             None => What::Published,
-            Some(before) if *before == record => return,
+            Some(before) if *before == record && !self.is_redated => return,
+            Some(before) if *before == record => What::Moved,
             Some(before) => match (before.retracted, record.retracted) {
                 (None, Some(_)) => What::Retracted,
                 (Some(_), None) => What::Restored,

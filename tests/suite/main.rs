@@ -12,6 +12,7 @@ mod harness;
 mod http;
 mod identity;
 mod properties;
+mod publishing;
 mod shapes;
 mod sites;
 mod watching;

@@ -1,0 +1,646 @@
+//! What readers get over time: what is held back from them, moments, archives, what is taken back.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use feedmill::daemon::mill::{self, Mill, Reason, Result};
+use feedmill::ledger::{Fate, Held, hold};
+use feedmill::site::Site;
+use proptest::prelude::*;
+
+use crate::harness::{BASE, Folder, body, digest, feedmill, fields, json, moment, options, page, titles};
+
+/// A publication whose clock the test sets, with a state folder.
+struct Publication {
+    content: Folder,
+    state: Folder,
+    yaml: String,
+    mill: Mill,
+    site: Site,
+}
+
+fn open(content: &Folder, state: &Folder, yaml: &str) -> Mill {
+    let feedmill::config::Options { library, site, guard, .. } = options(yaml, content.path());
+    let state = Some(state.path().to_owned());
+    Mill::open(mill::Options { content: content.path().to_owned(), library, site, guard, state }).unwrap()
+}
+
+impl Publication {
+    fn with(yaml: &str, files: &[(&str, String)], now: &str) -> Publication {
+        let (content, state) = (Folder::new(), Folder::new());
+        files.iter().for_each(|(name, text)| content.write(name, text));
+        let mill = open(&content, &state, yaml);
+        let site = mill.last_shown().unwrap();
+        let mut publication = Publication { content, state, yaml: yaml.to_owned(), mill, site };
+        assert!(publication.look(now).is_none(), "nothing holds the first start");
+        publication
+    }
+
+    fn new(files: &[(&str, String)]) -> Publication {
+        Publication::with("", files, "2025-05-22T12:00:00Z")
+    }
+
+    /// Looks at a moment; gives what was held back, and when to look again.
+    fn look_for(&mut self, now: DateTime<Utc>) -> (Option<Held>, Option<DateTime<Utc>>) {
+        let outcome = self.mill.turn(&HashSet::new(), Reason::Always, Some(&self.site), now).unwrap();
+        let held = match outcome.result {
+            Result::Held(held) => Some(held),
+            Result::Site(site) => {
+                self.site = *site;
+                None
+            }
+            Result::Same => panic!("a look in any case"),
+        };
+        (held, outcome.next)
+    }
+
+    fn look(&mut self, now: &str) -> Option<Held> {
+        self.look_for(moment(now)).0
+    }
+
+    /// Ends the process and begins another, which shows what the ledger kept.
+    fn restart(&mut self) {
+        self.mill = open(&self.content, &self.state, &self.yaml);
+        self.site = self.mill.last_shown().unwrap();
+    }
+
+    fn ids(&self) -> HashSet<String> {
+        fields(&self.site, "/", "id").into_iter().collect()
+    }
+}
+
+fn names(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{prefix} {}", WORDS[number % WORDS.len()])).collect()
+}
+
+const WORDS: [&str; 12] = [
+    "tower", "harbour", "ferry", "bakery", "library", "signal", "garden", "market", "bridge", "museum", "station",
+    "orchard",
+];
+
+fn day(date: &str, section: &str, titles: &[String]) -> String {
+    digest(date, &[(section, &titles.iter().map(String::as_str).collect::<Vec<_>>())])
+}
+
+fn two_days() -> Publication {
+    let files = [
+        ("2025-05-21.md", day("2025-05-21", "News", &names("old", 10))),
+        ("2025-05-22.md", day("2025-05-22", "News", &names("new", 10))),
+    ];
+    Publication::new(&files)
+}
+
+#[test]
+fn a_normal_day_and_a_typo_are_not_held_back() {
+    let mut publication = two_days();
+    publication.content.write("2025-05-23.md", day("2025-05-23", "News", &names("third", 12)));
+    assert_eq!(publication.look("2025-05-23T12:00:00Z"), None);
+    let text = day("2025-05-21", "News", &names("old", 10)).replace("About old ferry.", "About the old ferry.");
+    publication.content.write("2025-05-21.md", text);
+    assert_eq!(publication.look("2025-05-23T12:01:00Z"), None);
+    assert!(body(&publication.site, "/rss.xml").contains("About the old ferry."));
+    // The newest digest is still being worked on.
+    let text = day("2025-05-23", "News", &names("third", 12)).replace("About", "Much about");
+    publication.content.write("2025-05-23.md", text);
+    assert_eq!(publication.look("2025-05-23T12:02:00Z"), None);
+}
+
+#[test]
+fn what_takes_much_from_readers_is_held_back_until_it_is_confirmed_once() {
+    let mut publication = two_days();
+    let before = publication.ids();
+    publication.content.write("2025-05-21.md", day("2025-05-21", "News", &names("old", 4)));
+    let held = publication.look("2025-05-22T12:01:00Z").expect("6 of 20 entries vanish");
+    assert_eq!(held.feeds.iter().map(|(feed, _, _)| feed.as_str()).collect::<Vec<_>>(), ["/", "/news/"]);
+    assert_eq!((held.counts(), held.new), ((6, 0, 0), 0));
+    assert!(held.entries.iter().all(|entry| before.contains(&entry.before.id)));
+    assert_eq!(
+        held.entries.iter().map(|entry| entry.before.title.clone()).collect::<HashSet<_>>(),
+        names("old", 10)[4..].iter().cloned().collect()
+    );
+    assert_eq!(publication.ids(), before, "the old site stays");
+    let (fingerprint, words) = hold::read(publication.state.path()).unwrap().expect("it is written down");
+    assert_eq!(fingerprint, held.fingerprint);
+    assert!(words.contains("vanishes: `old library`"), "{words}");
+    // It stays held, also beside what would pass alone.
+    publication.content.write("2025-05-23.md", day("2025-05-23", "News", &names("third", 3)));
+    assert_eq!(publication.look("2025-05-23T12:00:00Z").map(|held| held.fingerprint), Some(fingerprint.clone()));
+    // Another change is not confirmed by this one.
+    hold::confirm(publication.state.path(), "0123456789abcdef").unwrap();
+    assert!(publication.look("2025-05-23T12:01:00Z").is_some());
+    hold::confirm(publication.state.path(), &fingerprint).unwrap();
+    assert_eq!(publication.look("2025-05-23T12:02:00Z"), None);
+    assert_eq!(publication.ids().len(), 17);
+    assert_eq!(hold::read(publication.state.path()).unwrap(), None, "nothing is held any more");
+    publication.content.remove("2025-05-22.md");
+    assert!(publication.look("2025-05-23T12:03:00Z").is_some(), "a confirmation counts once");
+}
+
+#[test]
+fn a_mended_digest_needs_no_confirmation() {
+    let mut publication = two_days();
+    let (before, rss) = (publication.ids(), body(&publication.site, "/rss.xml"));
+    publication.content.remove("2025-05-21.md");
+    assert!(publication.look("2025-05-22T12:01:00Z").is_some());
+    publication.content.write("2025-05-21.md", day("2025-05-21", "News", &names("old", 10)));
+    assert_eq!(publication.look("2025-05-22T12:02:00Z"), None);
+    assert_eq!(publication.ids(), before);
+    assert_eq!(body(&publication.site, "/rss.xml"), rss);
+}
+
+#[test]
+fn what_would_come_again_as_new_is_told_with_what_it_was() {
+    let mut publication = two_days();
+    let text = day("2025-05-21", "News", &names("old", 10)).replace("example.com/old-", "example.org/stories/");
+    publication.content.write("2025-05-21.md", text.replace("### old ", "### An old "));
+    let held = publication.look("2025-05-22T12:01:00Z").expect("10 of 20 entries come again as new");
+    assert_eq!(held.counts(), (0, 10, 0));
+    let ferry = held.entries.iter().find(|entry| entry.before.title == "old ferry").unwrap();
+    assert!(matches!(&ferry.fate, Fate::Reidentified { title, .. } if title == "An old ferry"), "{ferry}");
+}
+
+#[test]
+fn a_section_that_is_called_otherwise_in_every_digest_is_held_back() {
+    let mut publication = two_days();
+    for (date, prefix) in [("2025-05-21", "old"), ("2025-05-22", "new")] {
+        publication.content.write(&format!("{date}.md"), day(date, "Novelties", &names(prefix, 10)));
+    }
+    let held = publication.look("2025-05-22T12:01:00Z").expect("the feed of the section is gone");
+    assert_eq!(held.feeds, [("/news/".to_owned(), 20, 20)]);
+}
+
+#[test]
+fn a_change_made_while_nobody_looked_is_held_back_and_the_old_site_shown() {
+    let mut publication = two_days();
+    let (rss, home) = (body(&publication.site, "/rss.xml"), body(&publication.site, "/"));
+    let tag = page(&publication.site, "/rss.xml").hash().to_owned();
+    publication.content.remove("2025-05-21.md");
+    publication.restart();
+    assert!(publication.look("2025-06-22T12:00:00Z").is_some());
+    assert_eq!((body(&publication.site, "/rss.xml"), body(&publication.site, "/")), (rss, home));
+    assert_eq!(page(&publication.site, "/rss.xml").hash(), tag);
+    assert!(publication.site.is_partial, "pages of digests are not kept");
+    hold::confirm(publication.state.path(), "").unwrap();
+    assert_eq!(publication.look("2025-06-22T12:00:01Z"), None);
+    assert!(!publication.site.is_partial);
+}
+
+#[test]
+fn limits_are_configured() {
+    let files = [("2025-05-21.md", day("2025-05-21", "News", &names("old", 10)))];
+    for (yaml, is_held) in
+        [("guard: {share_percent: 100}", false), ("guard: {entries: 10}", false), ("guard: {entries: 1}", true)]
+    {
+        let mut publication = Publication::with(yaml, &files, "2025-05-22T12:00:00Z");
+        publication.content.write("2025-05-21.md", day("2025-05-21", "News", &names("old", 7)));
+        assert_eq!(publication.look("2025-05-22T12:01:00Z").is_some(), is_held, "{yaml}");
+    }
+}
+
+#[test]
+fn no_restart_changes_a_byte_or_a_validator() {
+    let mut publication = two_days();
+    publication.content.write("2025-05-22.md", day("2025-05-22", "News", &names("new", 9)));
+    publication.look("2025-05-22T13:00:00Z");
+    let validators = |site: &Site| -> BTreeMap<String, (String, Option<DateTime<Utc>>)> {
+        site.pages.iter().map(|(route, page)| (route.clone(), (page.hash().to_owned(), page.last_modified))).collect()
+    };
+    let before = validators(&publication.site);
+    assert_eq!(before["/rss.xml"].1, Some(moment("2025-05-22T13:00:00Z")));
+    publication.restart();
+    publication.look("2025-07-01T08:00:00Z");
+    assert_eq!(validators(&publication.site), before);
+    // What changes while nobody looks is later than all that anybody was told.
+    publication.content.write("2025-05-23.md", day("2025-05-23", "News", &names("third", 3)));
+    publication.restart();
+    publication.look("2025-07-02T08:00:00Z");
+    assert_eq!(page(&publication.site, "/rss.xml").last_modified, Some(moment("2025-07-02T08:00:00Z")));
+}
+
+#[test]
+fn the_authority_of_ids_is_that_of_the_beginning() {
+    let mut publication = two_days();
+    let ids = publication.ids();
+    assert!(ids.iter().all(|id| id.starts_with("tag:news.example.org,2025:")));
+    for yaml in ["site: {base_url: 'https://other.example.net/'}", "ids: {authority: another.example.org}"] {
+        publication.yaml = yaml.to_owned();
+        publication.restart();
+        publication.content.write("2025-05-23.md", day("2025-05-23", "News", &names("third", 3)));
+        publication.look("2025-05-23T12:00:00Z");
+        assert_eq!(publication.ids().iter().filter(|id| id.starts_with("tag:news.example.org,2025:")).count(), 23);
+        assert!(publication.ids().is_superset(&ids), "{yaml}");
+        let atom = body(&publication.site, "/atom.xml");
+        assert!(atom.contains("<id>tag:news.example.org,2025:feed/all</id>"), "{atom}");
+    }
+}
+
+#[test]
+fn a_digest_that_waits_appears_at_its_moment_and_not_before() {
+    let yaml = "time: {timezone: Asia/Shanghai, publish_at: '08:00'}";
+    let mut publication = Publication::with(
+        yaml,
+        &[("2025-05-20.md", day("2025-05-20", "News", &names("a", 2)))],
+        "2025-05-20T12:00:00Z",
+    );
+    publication.content.write("2025-05-22.md", day("2025-05-22", "News", &names("b", 2)));
+    let at = moment("2025-05-22T00:00:00Z");
+    assert_eq!(publication.look_for(moment("2025-05-21T08:00:00Z")), (None, Some(at)));
+    // On its date, before its moment, whatever else happens.
+    publication.content.write("2025-05-19.md", day("2025-05-19", "News", &names("c", 2)));
+    assert_eq!(publication.look_for(moment("2025-05-21T20:00:00Z")), (None, Some(at)));
+    publication.restart();
+    assert_eq!(publication.look_for(moment("2025-05-21T20:00:01Z")), (None, Some(at)));
+    assert_eq!(titles(&publication.site, "/").len(), 4);
+    assert_eq!(publication.look_for(at), (None, None));
+    assert_eq!(
+        fields(&publication.site, "/", "date_published")[..2],
+        ["2025-05-22T08:00:00+08:00", "2025-05-22T07:59:59+08:00"]
+    );
+    // One that comes on its date is there at once.
+    publication.content.write("2025-05-23.md", day("2025-05-23", "News", &names("d", 1)));
+    publication.look("2025-05-22T20:00:00Z");
+    assert_eq!(fields(&publication.site, "/", "date_published")[0], "2025-05-23T04:00:00+08:00");
+}
+
+#[test]
+fn hours_that_are_left_out_or_come_twice_are_decided() {
+    let yaml = "time: {timezone: Europe/Berlin, publish_at: '02:30'}";
+    let files = ["2025-03-30", "2025-10-26"].map(|date| (date.to_owned() + ".md", day(date, "News", &names(date, 1))));
+    let files: Vec<(&str, String)> = files.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+    let publication = Publication::with(yaml, &files, "2025-12-01T00:00:00Z");
+    assert_eq!(
+        fields(&publication.site, "/", "date_published"),
+        ["2025-10-26T02:30:00+02:00", "2025-03-30T03:00:00+02:00"]
+    );
+}
+
+#[test]
+fn no_two_entries_have_one_moment_however_late_they_come() {
+    let files = [("2025-05-20.md", "2025-05-20", 1), ("2025-05-21.md", "2025-05-21", 1), ("2025-05-22.md", "2025-05-22", 3)];
+    let files = files.map(|(name, date, count)| (name, day(date, "News", &names("a", count))));
+    let mut publication = Publication::new(&files);
+    let now = "2025-05-22T12:00:00Z";
+    // Four late items in one second, looked at one by one, and two more editions of that date.
+    for count in 4..8 {
+        publication.content.write("2025-05-22.md", day("2025-05-22", "News", &names("a", count)));
+        publication.look(now);
+    }
+    for (edition, prefix) in [("b", "bee"), ("a", "ant")] {
+        publication.content.write(&format!("2025-05-22-{edition}.md"), day("2025-05-22", "News", &names(prefix, 3)));
+        assert_eq!(publication.look("2025-05-22T12:00:01Z"), None);
+    }
+    // Two corrections of the same second.
+    let text = day("2025-05-22", "News", &names("a", 7))
+        .replace("About a tower", "Of a tower")
+        .replace("About a ferry", "Of a ferry");
+    publication.content.write("2025-05-22.md", text);
+    publication.look("2025-05-22T12:00:02Z");
+    for field in ["date_published", "date_modified"] {
+        let times: Vec<String> = fields(&publication.site, "/", field);
+        assert_eq!(times.len(), 15);
+        assert_eq!(times.iter().collect::<HashSet<_>>().len(), 15, "{field}: {times:?}");
+    }
+}
+
+#[test]
+fn a_digest_with_another_date_has_the_same_items() {
+    let mut publication = two_days();
+    let before = publication.ids();
+    publication.content.rename("2025-05-21.md", "2025-05-20.md");
+    publication.content.write("2025-05-20.md", day("2025-05-20", "News", &names("old", 10)));
+    assert_eq!(publication.look("2025-05-22T12:01:00Z"), None);
+    assert_eq!(publication.ids(), before);
+    publication.restart();
+    publication.content.write("2025-05-21.md", day("2025-05-21", "News", &names("else", 3)));
+    assert_eq!(publication.look("2025-05-22T12:02:00Z"), None);
+    assert!(publication.ids().is_superset(&before));
+    // Even one with the same story gets an id of its own.
+    publication.content.write("2025-05-21.md", day("2025-05-21", "News", &names("old", 1)));
+    publication.look("2025-05-22T12:03:00Z");
+    let ids = fields(&publication.site, "/", "id");
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+    assert!(publication.ids().is_superset(&before));
+}
+
+const SECTIONS: [&str; 2] = ["News", "Papers"];
+
+/// Three years of a digest every third day.
+fn three_years() -> (Publication, usize) {
+    let first: chrono::NaiveDate = "2022-01-01".parse().unwrap();
+    let (content, state) = (Folder::new(), Folder::new());
+    let mut count = 0;
+    for number in 0..365_u64 {
+        let date = (first + chrono::Days::new(number * 3)).to_string();
+        let news = names(&format!("n{number}"), 3);
+        let papers = names(&format!("p{number}"), 1 + usize::from(number % 2 == 0));
+        count += news.len() + papers.len();
+        let [news, papers] = [&news, &papers].map(|titles| titles.iter().map(String::as_str).collect::<Vec<_>>());
+        content.write(&format!("{date}.md"), digest(&date, &[(SECTIONS[0], &news), (SECTIONS[1], &papers)]));
+    }
+    let mill = open(&content, &state, "");
+    let site = mill.last_shown().unwrap();
+    let mut publication = Publication { content, state, yaml: String::new(), mill, site };
+    publication.look("2025-01-15T12:00:00Z");
+    (publication, count)
+}
+
+fn route_of(url: &str) -> String {
+    format!("/{}", url.strip_prefix(BASE).unwrap())
+}
+
+/// The documents of a feed from the newest to the oldest, by the links that `next` finds.
+fn walk(site: &Site, first: &str, next: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+    let mut documents = vec![(first.to_owned(), body(site, first))];
+    while let Some(url) = next(&documents.last().unwrap().1) {
+        let route = route_of(&url);
+        assert!(!documents.iter().any(|(known, _)| *known == route), "a circle at {route}");
+        let text = body(site, &route);
+        documents.push((route, text));
+    }
+    documents
+}
+
+fn link(atom: &str, rel: &str) -> Option<String> {
+    let document = roxmltree::Document::parse(atom).unwrap();
+    let mut links = document.root_element().children().filter(|node| node.has_tag_name("link"));
+    links.find(|link| link.attribute("rel") == Some(rel)).map(|link| link.attribute("href").unwrap().to_owned())
+}
+
+fn entry_ids(atom: &str) -> Vec<String> {
+    feed_rs::parser::parse(atom.as_bytes()).unwrap().entries.into_iter().map(|entry| entry.id).collect()
+}
+
+#[test]
+fn whoever_follows_the_archives_finds_every_item_once() {
+    let (publication, count) = three_years();
+    let site = &publication.site;
+    let months =
+        |documents: &[(String, String)]| documents.iter().skip(1).map(|(route, _)| route.clone()).collect::<Vec<_>>();
+    for (folder, expected) in [("/", count), ("/news/", 365 * 3), ("/papers/", count - 365 * 3), ("/digests/", 365)] {
+        let documents = walk(site, &format!("{folder}atom.xml"), |atom| link(atom, "prev-archive"));
+        // The feed shows all of the newest month, so it leads to the one before.
+        assert_eq!(documents[1].0, format!("{folder}archive/2024-11.atom"));
+        assert_eq!(documents.len(), 36, "{folder}: three years, and the feed itself");
+        assert_eq!(documents.last().unwrap().0, format!("{folder}archive/2022-01.atom"));
+        let mut seen: HashSet<String> = HashSet::new();
+        for (route, atom) in &documents[1..] {
+            for id in entry_ids(atom) {
+                assert!(seen.insert(id), "an entry of {route} is in two archives");
+            }
+        }
+        let live = entry_ids(&documents[0].1);
+        seen.extend(live.iter().cloned());
+        assert_eq!(seen.len(), expected, "{folder}");
+        for (at, (route, atom)) in documents.iter().enumerate().skip(1) {
+            assert!(
+                atom.contains("<fh:archive") && atom.contains("xmlns:fh=\"http://purl.org/syndication/history/1.0\"")
+            );
+            assert_eq!(link(atom, "current").map(|url| route_of(&url)), Some(format!("{folder}atom.xml")));
+            assert_eq!(link(atom, "self").map(|url| route_of(&url)).as_ref(), Some(route));
+            let newer = documents[..at].last().filter(|_| at > 1).map(|(route, _)| route.clone());
+            if at > 1 {
+                assert_eq!(link(atom, "next-archive").map(|url| route_of(&url)), newer, "{route}");
+            }
+        }
+        let json = walk(site, &format!("{folder}feed.json"), |text| {
+            let feed: serde_json::Value = serde_json::from_str(text).unwrap();
+            feed["next_url"].as_str().map(str::to_owned)
+        });
+        let endings = months(&documents).iter().map(|route| route.replace(".atom", ".json")).collect::<Vec<_>>();
+        assert_eq!(months(&json), endings);
+        let items =
+            |text: &String| serde_json::from_str::<serde_json::Value>(text).unwrap()["items"].as_array().unwrap().len();
+        assert_eq!(
+            json[1..].iter().map(|(_, text)| items(text)).sum::<usize>(),
+            expected - only_live(&live, &documents)
+        );
+    }
+}
+
+/// How many entries of a feed are in none of its archives.
+fn only_live(live: &[String], documents: &[(String, String)]) -> usize {
+    let archived: HashSet<String> = documents[1..].iter().flat_map(|(_, atom)| entry_ids(atom)).collect();
+    live.iter().filter(|id| !archived.contains(*id)).count()
+}
+
+#[test]
+fn a_month_that_is_over_changes_only_with_what_is_in_it() {
+    let (mut publication, _) = three_years();
+    let archives = |site: &Site| -> BTreeMap<String, String> {
+        let routes = site.pages.keys().filter(|route| route.contains("/archive/"));
+        routes.map(|route| (route.clone(), page(site, route).hash().to_owned())).collect()
+    };
+    let before = archives(&publication.site);
+    assert_eq!(before.len(), 4 * 36 * 2);
+    publication.content.write("2025-02-01.md", digest("2025-02-01", &[("News", &["n tower", "n bridge"])]));
+    publication.look("2025-02-01T12:00:00Z");
+    let after = archives(&publication.site);
+    let changed: Vec<&String> =
+        before.iter().filter(|(route, hash)| after[*route] != **hash).map(|(route, _)| route).collect();
+    assert!(
+        changed.iter().all(|route| route.contains("2024-12")),
+        "only the newest learns of its follower: {changed:?}"
+    );
+    publication.restart();
+    publication.look("2025-02-02T12:00:00Z");
+    assert_eq!(archives(&publication.site), after);
+    let text = digest(
+        "2022-01-01",
+        &[("News", &["n0 tower", "n0 harbour", "n0 ferry"]), ("Papers", &["p0 tower", "p0 harbour"])],
+    );
+    publication.content.write("2022-01-01.md", text.replace("About n0 ferry", "All about n0 ferry"));
+    publication.look("2025-02-03T12:00:00Z");
+    let corrected = archives(&publication.site);
+    let changed: HashSet<&str> =
+        after.iter().filter(|(route, hash)| corrected[*route] != **hash).map(|(route, _)| route.as_str()).collect();
+    let month = |folder: &str| ["atom", "json"].map(|ending| format!("{folder}archive/2022-01.{ending}"));
+    let expected: Vec<String> = ["/", "/news/", "/digests/"].into_iter().flat_map(month).collect();
+    assert_eq!(changed, expected.iter().map(String::as_str).collect());
+}
+
+#[test]
+fn what_is_taken_back_is_a_notice_for_some_days_and_then_gone() {
+    let text = |comment: &str| {
+        format!(
+            "# 2025-05-22\n\n## News\n\n### [Night buses](https://example.org/1)\n\n{comment}Every hour.\n\n### [Old tower](https://example.org/2)\n\nIt stands.\n"
+        )
+    };
+    let yaml = "retractions: {days: 3, label: 已撤回}";
+    let mut publication = Publication::with(yaml, &[("2025-05-22.md", text(""))], "2025-05-22T12:00:00Z");
+    let before = json(&publication.site, "/")["items"][0].clone();
+    publication.content.write("2025-05-22.md", text("<!-- retracted: the city has <not> decided -->\n"));
+    let end = moment("2025-05-26T09:00:00Z");
+    assert_eq!(publication.look_for(moment("2025-05-23T09:00:00Z")), (None, Some(end)));
+    let notice = json(&publication.site, "/news/")["items"][0].clone();
+    assert_eq!((&notice["id"], &notice["date_published"]), (&before["id"], &before["date_published"]));
+    assert_eq!(notice["title"], "已撤回: Night buses");
+    assert_eq!(notice["content_html"], "<p><strong>已撤回</strong>: the city has &lt;not&gt; decided</p>");
+    assert_eq!(
+        (&notice["external_url"], &notice["date_modified"]),
+        (&serde_json::Value::Null, &"2025-05-23T09:00:00+00:00".into())
+    );
+    let digest = body(&publication.site, "/digests/2025-05-22/");
+    assert!(digest.contains("<s>Night buses</s>") && !digest.contains("Every hour"));
+    assert!(!body(&publication.site, "/digests/rss.xml").contains("Every hour"));
+    publication.restart();
+    assert_eq!(publication.look_for(moment("2025-05-26T08:59:59Z")), (None, Some(end)));
+    assert_eq!(titles(&publication.site, "/").len(), 2);
+    assert_eq!(publication.look_for(end), (None, None));
+    assert_eq!(titles(&publication.site, "/"), ["Old tower"]);
+    assert!(!body(&publication.site, "/digests/2025-05-22/").contains("Night buses"));
+    // And back again, under its id.
+    publication.content.write("2025-05-22.md", text(""));
+    publication.look("2025-05-27T12:00:00Z");
+    assert_eq!(json(&publication.site, "/")["items"][0]["id"], before["id"]);
+    assert_eq!(json(&publication.site, "/")["items"][0]["date_published"], before["date_published"]);
+}
+
+#[test]
+fn what_is_taken_back_before_it_was_published_is_never_seen() {
+    let text = "---\nretracted: true\n---\n# 2025-05-22\n\n## News\n\n- [One](https://example.org/1)\n- [Two](https://example.org/2)\n";
+    let mut publication = Publication::new(&[("2025-05-21.md", day("2025-05-21", "News", &names("a", 2)))]);
+    publication.content.write("2025-05-22.md", text);
+    publication.look("2025-05-22T13:00:00Z");
+    assert_eq!(titles(&publication.site, "/").len(), 2);
+    assert_eq!(titles(&publication.site, "/digests/"), ["Digest of 2025-05-21"]);
+}
+
+#[test]
+fn a_digest_taken_back_whole_or_by_names_is_never_held_back() {
+    let mut publication = two_days();
+    let old = day("2025-05-21", "News", &names("old", 10));
+    let front = |what: &str| old.replace("---\ndate", &format!("---\nretracted: {what}\ndate"));
+    publication.content.write("2025-05-21.md", front("[https://example.com/old-ferry, old signal]"));
+    assert_eq!(publication.look("2025-05-22T13:00:00Z"), None);
+    let retracted = titles(&publication.site, "/").into_iter().filter(|title| title.starts_with("Retracted: "));
+    assert_eq!(retracted.collect::<Vec<_>>(), ["Retracted: old ferry", "Retracted: old signal"]);
+    publication.content.write("2025-05-21.md", front("the source was wrong"));
+    assert_eq!(publication.look("2025-05-22T14:00:00Z"), None);
+    assert_eq!(titles(&publication.site, "/").iter().filter(|title| title.starts_with("Retracted: ")).count(), 10);
+    assert!(body(&publication.site, "/rss.xml").contains("the source was wrong"));
+    assert_eq!(publication.look("2025-06-22T14:00:00Z"), None);
+    assert_eq!(titles(&publication.site, "/").len(), 10);
+    assert_eq!(titles(&publication.site, "/digests/"), ["Digest of 2025-05-22"]);
+}
+
+#[test]
+fn explain_tells_the_history_of_an_entry() {
+    let mut publication = two_days();
+    let state = publication.state.path().to_str().unwrap().to_owned();
+    let text = day("2025-05-22", "News", &names("new", 10));
+    publication.content.write("2025-05-22.md", text.replace("### new ferry", "### The new ferry"));
+    publication.look("2025-05-23T12:00:00Z");
+    publication.content.write("2025-05-22.md", day("2025-05-22", "News", &names("new", 2)[..].to_vec()));
+    hold::confirm(publication.state.path(), "").unwrap();
+    assert_eq!(publication.look("2025-05-24T12:00:00Z"), None);
+    publication.content.write("2025-05-22.md", text.replace("### new ferry", "### The new ferry"));
+    publication.look("2025-05-25T12:00:00Z");
+    let items = json(&publication.site, "/")["items"].clone();
+    let ferry = items.as_array().unwrap().iter().find(|item| item["title"] == "The new ferry").unwrap().clone();
+    let explain = |name: &str| {
+        let run = feedmill(&["explain", name, "--state", &state]);
+        (run.status.code(), String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap())
+    };
+    let (code, by_id, _) = explain(ferry["id"].as_str().unwrap());
+    assert_eq!(code, Some(0));
+    assert_eq!(explain(ferry["url"].as_str().unwrap()).1, by_id);
+    assert_eq!(explain("http://example.com/new-ferry?utm_source=x").1, by_id);
+    for expected in [
+        "The new ferry\n",
+        "published  2025-05-22 07:59:58 +00:00",
+        "in the feeds /, /news/",
+        "2025-05-22 12:00:00 +00:00  first seen as `new ferry`",
+        "2025-05-23 12:00:00 +00:00  corrected: the title was `new ferry` and is `The new ferry`",
+        "2025-05-24 12:00:00 +00:00  gone from the digests",
+        "2025-05-25 12:00:00 +00:00  back again, under the same id",
+    ] {
+        assert!(by_id.contains(expected), "{expected}\n{by_id}");
+    }
+    let (_, digest, _) = explain("https://news.example.org/digests/2025-05-22/");
+    assert!(digest.starts_with("Digest of 2025-05-22\n") && digest.contains("in the feeds /digests/"), "{digest}");
+    let (code, _, error) = explain("https://example.com/nobody");
+    assert_eq!(code, Some(2));
+    assert!(error.contains("nothing was published as `https://example.com/nobody`"), "{error}");
+}
+
+#[test]
+fn check_tells_what_would_be_held_back_and_build_holds_it() {
+    let publication = two_days();
+    let (content, state) = (publication.content.path().to_str().unwrap(), publication.state.path().to_str().unwrap());
+    publication.content.remove("2025-05-21.md");
+    let run = feedmill(&["check", content, "--state", state, "--format", "short"]);
+    let text = String::from_utf8(run.stdout).unwrap();
+    assert_eq!(run.status.code(), Some(1));
+    assert!(text.contains("error: of the entries that readers have, 10 would vanish"), "{text}");
+    assert!(text.contains("vanishes: `old tower`") && text.contains("[held-back]"), "{text}");
+    let output = tempfile::tempdir().unwrap();
+    let site = output.path().join("site");
+    let arguments = ["build", content, "--state", state, "-o", site.to_str().unwrap(), "--base-url", BASE];
+    let run = feedmill(&arguments);
+    assert_eq!(run.status.code(), Some(2));
+    assert!(String::from_utf8(run.stderr).unwrap().contains("nothing was published: of the entries that readers have"));
+    assert!(!site.exists());
+    let run = feedmill(&["confirm", "--list", "--state", state]);
+    assert!(String::from_utf8(run.stdout).unwrap().contains("vanishes: `old tower`"));
+    assert_eq!(feedmill(&arguments).status.code(), Some(2), "listing confirms nothing");
+    assert!(feedmill(&["confirm", "--state", state]).status.success());
+    assert!(feedmill(&arguments).status.success());
+    let run = feedmill(&["confirm", "--state", state]);
+    assert!(String::from_utf8(run.stderr).unwrap().contains("nothing is held back"));
+}
+
+#[tokio::test]
+async fn a_running_daemon_holds_a_change_back_until_the_flag_is_there() {
+    let state = Folder::new();
+    let yaml = format!("state: {{folder: '{}'}}", state.path().display());
+    let folder = Folder::new();
+    folder.write("2025-05-21.md", day("2025-05-21", "News", &names("old", 10)));
+    let mut daemon = folder.serve_with(&yaml).await;
+    daemon.folder.remove("2025-05-21.md");
+    daemon.folder.write("2025-05-22.md", day("2025-05-22", "News", &names("new", 2)));
+    while hold::read(state.path()).unwrap().is_none() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(titles(&daemon.site.borrow(), "/").len(), 10);
+    std::fs::write(hold::confirmation(state.path()), "").unwrap();
+    daemon.until_titles(&["new tower", "new harbour"]).await;
+    assert!(!hold::confirmation(state.path()).exists());
+    daemon.stop().await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+
+    /// However a folder came to be what it is, what it is decides every byte that was not published before.
+    #[test]
+    fn times_are_distinct_and_equal_inputs_give_equal_bytes(script in prop::collection::vec((0..6_usize, 0..4_usize, 0..3_usize), 1..10)) {
+        let mut publications = [0, 1].map(|_| Publication::with("guard: {share_percent: 100}", &[], "2025-05-22T00:00:00Z"));
+        for (step, (date, count, again)) in script.iter().enumerate() {
+            let name = format!("2025-05-1{date}.md");
+            for publication in &mut publications {
+                if *count == 0 && publication.content.file(&name).exists() {
+                    publication.content.remove(&name);
+                } else {
+                    publication.content.write(&name, day(&format!("2025-05-1{date}"), "News", &names(&format!("d{date}"), *count)));
+                }
+            }
+            let now = moment("2025-05-22T00:00:00Z") + chrono::TimeDelta::seconds(i64::try_from(step / 2).unwrap());
+            let [one, other] = &mut publications;
+            one.look_for(now);
+            other.look_for(now);
+            // The one is started again now and then.
+            if *again == 0 {
+                one.restart();
+                one.look_for(now);
+            }
+            for route in ["/rss.xml", "/atom.xml", "/feed.json", "/digests/atom.xml"] {
+                prop_assert_eq!(body(&one.site, route), body(&other.site, route));
+                prop_assert_eq!(page(&one.site, route).last_modified, page(&other.site, route).last_modified);
+            }
+            for field in ["date_published", "date_modified"] {
+                let times = fields(&one.site, "/", field);
+                prop_assert_eq!(times.iter().collect::<HashSet<_>>().len(), times.len(), "{}: {:?}", field, times);
+            }
+        }
+    }
+}
