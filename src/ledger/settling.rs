@@ -66,15 +66,8 @@ pub enum What {
 
 impl What {
     /// Everything that can become of an entry.
-    pub const ALL: [What; 7] = [
-        What::Published,
-        What::Corrected,
-        What::Gone,
-        What::Back,
-        What::Moved,
-        What::Retracted,
-        What::Restored,
-    ];
+    pub const ALL: [What; 7] =
+        [What::Published, What::Corrected, What::Gone, What::Back, What::Moved, What::Retracted, What::Restored];
 }
 
 impl fmt::Display for What {

@@ -276,7 +276,8 @@ fn hours_that_are_left_out_or_come_twice_are_decided() {
 
 #[test]
 fn no_two_entries_have_one_moment_however_late_they_come() {
-    let files = [("2025-05-20.md", "2025-05-20", 1), ("2025-05-21.md", "2025-05-21", 1), ("2025-05-22.md", "2025-05-22", 3)];
+    let files =
+        [("2025-05-20.md", "2025-05-20", 1), ("2025-05-21.md", "2025-05-21", 1), ("2025-05-22.md", "2025-05-22", 3)];
     let files = files.map(|(name, date, count)| (name, day(date, "News", &names("a", count))));
     let mut publication = Publication::new(&files);
     let now = "2025-05-22T12:00:00Z";
