@@ -19,7 +19,7 @@ use crate::digest::html::{escaped, link_paragraph};
 use crate::digest::text::cut;
 use crate::digest::{Dedupe, Digest, Item, Rules, Section};
 use crate::ledger::{self, Identity, Moment, Settled, Standing, canonical_link};
-use archive::{Chain, Month};
+use archive::{Chain, Makings, Month};
 
 /// How feeds are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,11 +180,11 @@ pub fn gather(digests: &[Arc<Settled>], rules: &Rules, options: &Options, ids: &
     let is_shown =
         |settled: &&Arc<Settled>| !settled.digest.is_empty() && settled.identity.standing != Standing::Withdrawn;
     let whole = digests.iter().filter(is_shown).map(|settled| Seat { settled: settled.clone(), spot: None });
-    let shared = Arc::new((options.clone(), ids.clone()));
+    let makings = Arc::new(Makings::new(options, ids));
     let mut months = Vec::new();
     let mut with_history = |named: Named<'_>, seats: Vec<Seat>| {
         let mut feed = gatherer.feed(named, &seats);
-        let (of_feed, chain) = archive::months(&feed, seats, &shared);
+        let (of_feed, chain) = archive::months(&feed, seats, &makings);
         months.extend(of_feed);
         feed.chain = chain;
         feed

@@ -87,7 +87,7 @@ impl Options {
 }
 
 /// An item's lasting identity and its times.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// A `tag:` URI.
     pub id: String,
@@ -102,7 +102,7 @@ pub struct Identity {
 }
 
 /// Whether readers see an entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// As it is.
     Published,

@@ -34,7 +34,24 @@ pub struct Month {
     head: Arc<Feed>,
     chain: Chain,
     seats: Vec<Seat>,
-    options: Arc<(Options, ledger::Options)>,
+    makings: Arc<Makings>,
+}
+
+/// What the months of all feeds are made with.
+#[derive(Debug)]
+pub(super) struct Makings {
+    options: Options,
+    ids: ledger::Options,
+    /// The same for the same options.
+    key: u64,
+}
+
+impl Makings {
+    pub(super) fn new(options: &Options, ids: &ledger::Options) -> Makings {
+        let mut hasher = DefaultHasher::new();
+        format!("{options:?}{ids:?}").hash(&mut hasher);
+        Makings { options: options.clone(), ids: ids.clone(), key: hasher.finish() }
+    }
 }
 
 impl Month {
@@ -50,7 +67,7 @@ impl Month {
 
     /// The month as a feed with all its entries.
     pub fn feed(&self) -> Feed {
-        let (options, ids) = &*self.options;
+        let Makings { options, ids, .. } = &*self.makings;
         let gatherer = Gatherer { options, ids };
         let entries: Vec<_> = self.seats.iter().map(|seat| Arc::new(gatherer.entry(seat))).collect();
         let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or(self.head.updated);
@@ -60,20 +77,18 @@ impl Month {
     /// The same for months that look the same, as long as one of them is kept.
     pub fn key(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        let (options, ids) = &*self.options;
         (&self.chain, &self.head.title, &self.head.description, &self.head.language).hash(&mut hasher);
-        format!("{options:?}{ids:?}").hash(&mut hasher);
+        self.makings.key.hash(&mut hasher);
         for seat in &self.seats {
             // A digest that is kept is nobody else's address.
-            (Arc::as_ptr(&seat.settled.digest), seat.spot).hash(&mut hasher);
-            format!("{:?}", seat.identity()).hash(&mut hasher);
+            (Arc::as_ptr(&seat.settled.digest), seat.spot, seat.identity()).hash(&mut hasher);
         }
         hasher.finish()
     }
 }
 
 /// The months of a feed, oldest first, and the feed's own place in the chain. `seats` are all its entries.
-pub(super) fn months(feed: &Feed, seats: Vec<Seat>, options: &Arc<(Options, ledger::Options)>) -> (Vec<Month>, Chain) {
+pub(super) fn months(feed: &Feed, seats: Vec<Seat>, makings: &Arc<Makings>) -> (Vec<Month>, Chain) {
     let shown: HashSet<&str> = feed.entries.iter().map(|entry| entry.id.as_str()).collect();
     let mut by_month: BTreeMap<String, Vec<Seat>> = BTreeMap::new();
     for seat in seats {
@@ -92,7 +107,7 @@ pub(super) fn months(feed: &Feed, seats: Vec<Seat>, options: &Arc<(Options, ledg
         });
         let previous = at.checked_sub(1).map(|at| names[at].clone());
         let chain = Chain { month: Some(names[at].clone()), previous, next: names.get(at + 1).cloned() };
-        Month { head: head.clone(), chain, seats, options: options.clone() }
+        Month { head: head.clone(), chain, seats, makings: makings.clone() }
     });
     (months.collect(), Chain { previous, ..Chain::default() })
 }
