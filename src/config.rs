@@ -509,6 +509,7 @@ fn resolve(config: &Config, folder: &Path, overrides: &Overrides) -> anyhow::Res
         None => String::new(),
     };
     let state = overrides.state.clone().or_else(|| config.state.folder.as_ref().map(|path| folder.join(path)));
+    let state = state.map(std::path::absolute).transpose().context("state.folder")?;
     let listen = overrides.listen.unwrap_or(config.server.listen);
     Ok(Options {
         content,
