@@ -6,6 +6,7 @@
 mod unknown;
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -516,7 +517,7 @@ fn resolve(config: &Config, folder: &Path, overrides: &Overrides) -> anyhow::Res
         library: library_options(&config.content)?,
         watch: watch_options(&config.watch)?,
         guard: guard(&config.guard)?,
-        site: site::Options { ids: ids(config, &base_url)?, feeds: feeds(config, base_url)?, rules },
+        site: site::Options { ids: ids(config, &base_url, &rules)?, feeds: feeds(config, base_url)?, rules },
         server: server_options(&config.server)?,
         listen,
         state,
@@ -657,7 +658,14 @@ fn own_authority(base_url: &str) -> String {
     domain.map_or_else(|| ledger::Options::default().authority, str::to_owned)
 }
 
-fn ids(config: &Config, base_url: &str) -> anyhow::Result<ledger::Options> {
+/// Another for other rules, and for another version of the program, which may understand digests in another way.
+fn reading(rules: &Rules) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{rules:?} {}", env!("CARGO_PKG_VERSION")).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn ids(config: &Config, base_url: &str, rules: &Rules) -> anyhow::Result<ledger::Options> {
     let IdKeys { authority, date } = &config.ids;
     let authority = &authority.clone().unwrap_or_else(|| own_authority(base_url));
     let plain = |text: &str, more: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
@@ -677,6 +685,7 @@ fn ids(config: &Config, base_url: &str) -> anyhow::Result<ledger::Options> {
         tracking: config.links.tracking.clone(),
         tracking_fragments: config.links.tracking_fragments.clone(),
         retraction_days: config.retractions.days,
+        reading: reading(rules),
     })
 }
 

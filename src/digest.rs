@@ -22,6 +22,7 @@ mod split;
 pub mod text;
 pub mod why;
 
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -65,6 +66,8 @@ pub struct Digest {
     pub is_one_story: bool,
     /// Whether its date is only the day on which it was first seen.
     pub is_undated: bool,
+    /// A number that is another when its author wrote anything else.
+    pub source: u64,
 }
 
 impl Digest {
@@ -76,7 +79,9 @@ impl Digest {
         let first = &parts[0];
         let items: Vec<Item> = parts.iter().flat_map(|part| part.items().map(|(_, item)| item.clone())).collect();
         let why = SectionWhy::Unnamed;
+        let sources: Vec<u64> = parts.iter().map(|part| part.source).collect();
         Digest {
+            source: number_of(&sources),
             title: first.date.to_string(),
             description: None,
             preamble: String::new(),
@@ -104,6 +109,12 @@ impl Digest {
     pub fn items(&self) -> impl Iterator<Item = (&Section, &Item)> {
         self.sections.iter().flat_map(|section| section.items.iter().map(move |item| (section, item)))
     }
+}
+
+fn number_of(value: &(impl Hash + ?Sized)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A section of one digest.
@@ -355,6 +366,7 @@ impl<'f> File<'f> {
                 sections,
                 is_one_story: is_file,
                 is_undated: undated,
+                source: number_of(&self.source.text),
             });
         }
         retraction::mark(&mut digests, outline, self.source, self.front_matter.retracted.as_ref(), findings);

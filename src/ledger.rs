@@ -13,6 +13,7 @@ mod store;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,6 +53,8 @@ pub struct Options {
     pub tracking_fragments: Vec<String>,
     /// For how many days a notice stands in the place of what its author took back.
     pub retraction_days: u32,
+    /// Another when digests are read in another way.
+    pub reading: u64,
 }
 
 impl Options {
@@ -75,6 +78,7 @@ impl Default for Options {
             tracking: tracking.map(str::to_owned).to_vec(),
             tracking_fragments: vec!["rd".to_owned(), "wechat_redirect".to_owned()],
             retraction_days: 14,
+            reading: 0,
         }
     }
 }
@@ -175,6 +179,14 @@ struct Record {
     retracted: Option<Moment>,
 }
 
+impl Made {
+    fn of(digest: &Digest, options: &Options) -> Made {
+        let mut hasher = DefaultHasher::new();
+        (digest.source, options.reading).hash(&mut hasher);
+        Made { family: digest.key.clone(), source: hasher.finish().cast_signed() }
+    }
+}
+
 /// Everything that was published.
 #[derive(Debug, Default)]
 struct Records {
@@ -187,6 +199,17 @@ struct Records {
     waiting: HashSet<String>,
     /// The seconds at which anything was published or updated: nothing else gets them.
     taken: HashSet<i64>,
+    /// What each digest was made of, by its key.
+    sources: HashMap<String, Made>,
+}
+
+/// What a digest was made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Made {
+    /// The key that all files of its date and language share.
+    family: String,
+    /// Another when its author wrote anything else, or the configuration or the program reads it in another way.
+    source: i64,
 }
 
 impl Records {
@@ -429,7 +452,16 @@ impl Ledger {
         options: &Options,
     ) -> anyhow::Result<Option<Held>> {
         let newest = settlement.digests.first().map(|settled| settled.digest.key.as_str());
-        let over = guard::judge(&self.shown, next, changes, newest, limits);
+        let over = |counts: &dyn Fn(&str) -> bool| guard::judge(&self.shown, next, changes, newest, limits, counts);
+        if over(&|_| true).is_empty() {
+            return Ok(None);
+        }
+        let edited = self.edited(settlement, options);
+        let mut families = self.records.prints.families();
+        let digests = self.records.sources.iter().map(|(key, made)| (options.tag(key), made.family.as_str()));
+        let digests: Vec<(String, &str)> = digests.collect();
+        families.extend(digests.iter().map(|(id, family)| (id.as_str(), *family)));
+        let over = over(&|id| families.get(id).is_none_or(|family| edited.contains(*family)));
         if over.is_empty() {
             return Ok(None);
         }
@@ -452,6 +484,23 @@ impl Ledger {
         let feeds = over.iter().map(|(feed, ids)| (feed.clone(), ids.len(), self.shown[feed].len())).collect();
         let new = changes.entries.iter().filter(|change| change.what == What::Published && !change.is_digest).count();
         Ok(Some(Held { fingerprint: guard::fingerprint(&entries), feeds, entries, new }))
+    }
+
+    /// The digests, by the key that their files share, of which an author wrote something else than what was published, or
+    /// which are read in another way. What is only understood better now, as with the third digest of a new publication,
+    /// is not among them.
+    fn edited(&self, settlement: &Settlement, options: &Options) -> HashSet<String> {
+        let mut known: HashMap<&str, BTreeMap<&str, i64>> = HashMap::new();
+        for (key, made) in &self.records.sources {
+            known.entry(&made.family).or_default().insert(key, made.source);
+        }
+        let mut now: HashMap<&str, BTreeMap<&str, i64>> = HashMap::new();
+        for settled in &settlement.digests {
+            let made = Made::of(&settled.digest, options);
+            now.entry(&settled.digest.key).or_default().insert(&settled.key, made.source);
+        }
+        let families = known.keys().chain(now.keys());
+        families.filter(|family| known.get(*family) != now.get(*family)).map(|family| (*family).to_owned()).collect()
     }
 
     /// The items that are gone although one like them is new: by the id of the one that is gone.
@@ -510,6 +559,7 @@ impl Ledger {
                 self.records.waiting.remove(key)
             };
         }
+        self.records.sources.extend(changes.sources.iter().cloned());
         for change in &changes.entries {
             let name = if change.is_digest { &change.digest } else { &change.id };
             self.records.take(name.clone(), change.is_digest, change.record.clone());
@@ -526,7 +576,7 @@ impl Ledger {
                 rows.pages.push((route, Some(page)));
             }
         }
-        (rows.entries, rows.waiting) = (changes.entries, changes.waiting);
+        (rows.entries, rows.waiting, rows.sources) = (changes.entries, changes.waiting, changes.sources);
         if !self.is_pinned {
             rows.publication.extend(self.authority.iter().map(|authority| (AUTHORITY.to_owned(), authority.clone())));
         }

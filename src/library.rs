@@ -90,8 +90,6 @@ pub struct Library {
     tally: Tally,
     learnt: Learnt,
     memory: Memory,
-    /// Whether what recurs is what earlier runs learnt, and nothing more.
-    is_frozen: bool,
 }
 
 impl Library {
@@ -109,16 +107,7 @@ impl Library {
             tally: Tally::default(),
             learnt: Learnt::default(),
             memory: Memory::default(),
-            is_frozen: false,
         }
-    }
-
-    /// A library of the same folder that learns nothing beyond what is remembered.
-    pub fn frozen(&self, memory: Memory) -> Library {
-        let mut library = Library::new(&self.root, self.options.clone(), self.rules.clone());
-        library.recall(memory);
-        library.is_frozen = true;
-        library
     }
 
     /// Goes on from what an earlier run learnt.
@@ -205,10 +194,6 @@ impl Library {
 
     /// Counts what the files to be read teach, and adds those that are understood in another way now.
     fn learn(&mut self, pending: &mut Vec<Pending>) {
-        if self.is_frozen {
-            self.learnt = self.tally.learnt();
-            return;
-        }
         if pending.is_empty() && self.learnt == self.tally.learnt() {
             return;
         }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::feed;
 use crate::ledger::{Held, Ledger, guard, hold};
 use crate::library::{self, Changes, Library};
 use crate::site::{self, Site};
@@ -141,12 +140,6 @@ impl Mill {
         let site = Site::build(&settlement.digests, options, previous, self.ledger.validators(), now);
         let held = self.ledger.judge(&settlement, &settled, &site.shown, guard, &options.ids)?;
         let held = match held {
-            Some(_) if !self.is_of_authors(busy, now)? => {
-                tracing::warn!(
-                    "recurring headings are understood in another way from now on, and some entries with them"
-                );
-                None
-            }
             Some(held) => Some(held).filter(|held| !self.is_confirmed(held)),
             None => None,
         };
@@ -175,17 +168,6 @@ impl Mill {
     /// When the ledger cannot be read.
     pub fn last_shown(&self) -> anyhow::Result<Site> {
         Ok(Site::restored(self.ledger.pages()?, &self.options.site))
-    }
-
-    /// Whether what is held back would be so as well if nothing new were learnt of the folder: if not, it comes of knowing
-    /// better, as with the third digest of a new publication, and of nothing that an author did.
-    fn is_of_authors(&self, busy: &HashSet<PathBuf>, now: DateTime<Utc>) -> anyhow::Result<bool> {
-        let Options { site: site::Options { ids, feeds, rules }, guard, .. } = &self.options;
-        let mut library = self.library.frozen(self.ledger.memory().clone());
-        library.refresh(busy, ids.today(now))?;
-        let (settlement, changes) = self.ledger.settle(library.digests(), now, ids);
-        let shown = feed::gather(&settlement.digests, rules, feeds, ids).shown();
-        Ok(self.ledger.judge(&settlement, &changes, &shown, guard, ids)?.is_some())
     }
 
     /// Whether somebody let a change through; that counts once.

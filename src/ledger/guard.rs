@@ -107,25 +107,26 @@ impl fmt::Display for Held {
     }
 }
 
-/// Feeds over the limit, with the ids that count.
+/// Feeds over the limit, with the ids that count: those for which `counts` is true, too.
 pub(super) fn judge(
     shown: &Shown,
     next: &Shown,
     changes: &Changes,
     newest: Option<&str>,
     options: &Options,
+    counts: &dyn Fn(&str) -> bool,
 ) -> BTreeMap<String, BTreeSet<String>> {
-    let counts = |change: &&Change| match change.what {
+    let is_touched = |change: &&Change| match change.what {
         What::Gone => change.record.retracted.is_none(),
         What::Corrected => !change.is_digest && newest != Some(&change.digest),
         _ => false,
     };
-    let touched: HashSet<&str> = changes.entries.iter().filter(counts).map(|change| change.id.as_str()).collect();
+    let touched: HashSet<&str> = changes.entries.iter().filter(is_touched).map(|change| change.id.as_str()).collect();
     let mut over = BTreeMap::new();
     for (feed, ids) in shown {
         let is_lost = !next.contains_key(feed);
         let lost: BTreeSet<String> =
-            ids.iter().filter(|id| is_lost || touched.contains(id.as_str())).cloned().collect();
+            ids.iter().filter(|id| (is_lost || touched.contains(id.as_str())) && counts(id)).cloned().collect();
         if lost.len() > options.entries && lost.len() * 100 > usize::from(options.share_percent) * ids.len() {
             over.insert(feed.clone(), lost);
         }

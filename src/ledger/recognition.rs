@@ -55,6 +55,12 @@ impl Prints {
         }
     }
 
+    /// The key under which each id is known.
+    pub(super) fn families(&self) -> HashMap<&str, &str> {
+        let ids = self.by_digest.iter().flat_map(|(key, prints)| prints.iter().map(move |print| (print, key)));
+        ids.map(|(print, key)| (print.id.as_str(), key.as_str())).collect()
+    }
+
     /// The keys that are known and none of the given.
     pub(super) fn absent<'k>(&self, present: impl Iterator<Item = &'k str>) -> BTreeSet<String> {
         let present: HashSet<&str> = present.collect();

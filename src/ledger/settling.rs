@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 
 use super::recognition::{Name, Print};
 use super::words::{Hash, hash_of};
-use super::{Identity, Moment, Options, Record, Records, Settled, Settlement, Standing, Waiting};
+use super::{Identity, Made, Moment, Options, Record, Records, Settled, Settlement, Standing, Waiting};
 use crate::digest::{Digest, Item};
 
 /// What a settlement changes in the ledger, once it is committed.
@@ -25,6 +25,8 @@ pub struct Changes {
     pub(super) prints: Vec<(String, Vec<Print>)>,
     /// Keys of digests that wait now and did not, or the other way round.
     pub(super) waiting: Vec<(String, bool)>,
+    /// Digests that are made of something else, by key.
+    pub(super) sources: Vec<(String, Made)>,
 }
 
 /// An entry that is new, or another than before.
@@ -196,6 +198,10 @@ impl Settler<'_> {
         }
         if standing != Standing::Withdrawn || known.is_some() {
             self.note(known, record, (&id, key), None, &digest.title);
+        }
+        let made = Made::of(digest, self.options);
+        if self.records.sources.get(key) != Some(&made) {
+            self.changes.sources.push((key.to_owned(), made));
         }
         let identity = Identity { id, anchor: String::new(), published, updated, standing };
         Settled { digest: digest.clone(), key: key.to_owned(), identity, items }

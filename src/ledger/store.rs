@@ -16,7 +16,7 @@ use flate2::write::DeflateEncoder;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, params};
 
 use super::settling::{Change, What};
-use super::{Event, Moment, Options, Published, Record, Records, Shown, ShownPage, Story, Validator, Validators};
+use super::{Event, Made, Moment, Options, Published, Record, Records, Shown, ShownPage, Story, Validator, Validators};
 use crate::digest::learnt::{Memory, Strength};
 
 /// The file in the state folder.
@@ -75,6 +75,11 @@ const MIGRATIONS: [&str; 3] = [
     ) STRICT;
     CREATE INDEX history_id ON history (id);
     INSERT INTO history SELECT id, published, 'published', title, link FROM item;
+    CREATE TABLE source (
+        key TEXT PRIMARY KEY,
+        family TEXT NOT NULL,
+        source INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE waiting (key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE TABLE shown (
         feed TEXT NOT NULL,
@@ -100,6 +105,7 @@ pub(super) struct Rows {
     pub(super) at: Moment,
     pub(super) entries: Vec<Change>,
     pub(super) waiting: Vec<(String, bool)>,
+    pub(super) sources: Vec<(String, Made)>,
     pub(super) sections: Vec<(String, String, Strength)>,
     pub(super) first_seen: Vec<(String, NaiveDate)>,
     pub(super) publication: Vec<(String, String)>,
@@ -111,9 +117,10 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn is_empty(&self) -> bool {
-        let Rows { at: _, entries, waiting, sections, first_seen, publication, shown, pages } = self;
+        let Rows { at: _, entries, waiting, sources, sections, first_seen, publication, shown, pages } = self;
         entries.is_empty()
             && waiting.is_empty()
+            && sources.is_empty()
             && sections.is_empty()
             && first_seen.is_empty()
             && publication.is_empty()
@@ -182,6 +189,9 @@ impl Store {
         }
         let mut waiting = self.connection.prepare("SELECT key FROM waiting")?;
         records.waiting = waiting.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mut sources = self.connection.prepare("SELECT key, family, source FROM source")?;
+        let rows = sources.query_map([], |row| Ok((row.get(0)?, Made { family: row.get(1)?, source: row.get(2)? })))?;
+        records.sources = rows.collect::<rusqlite::Result<_>>()?;
         Ok(records)
     }
 
@@ -305,6 +315,9 @@ fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
             "DELETE FROM waiting WHERE key = ?"
         };
         run(sql, &[key])?;
+    }
+    for (key, Made { family, source }) in &rows.sources {
+        run("INSERT OR REPLACE INTO source (key, family, source) VALUES (?, ?, ?)", &[key, family, source])?;
     }
     for (language, name, strength) in &rows.sections {
         let is_frequent = *strength == Strength::Frequent;
