@@ -5,12 +5,15 @@ use std::collections::HashSet;
 use sha2::{Digest as _, Sha256};
 
 use super::item::without_numbering;
-use super::text::{normalized, one_line, slug};
+use super::text::{line_of, normalized, one_line, slug};
 use super::{Rules, Unknown};
 
 /// A heading as the title of a section: without numbering, leading signs, and a count at its end.
 pub fn section_title(text: &str) -> String {
-    let line = one_line(text);
+    bare_title(&line_of(text)).to_owned()
+}
+
+fn bare_title(line: &str) -> &str {
     let bare = line.trim_start_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '「' | '《' | '“' | '"' | '('));
     let bare = without_numbering(bare).trim_end_matches([':', '：']).trim();
     let counted = bare.strip_suffix([')', '）']).and_then(|rest| rest.rsplit_once(['(', '（']));
@@ -18,16 +21,17 @@ pub fn section_title(text: &str) -> String {
         Some((title, count)) if count.chars().all(|c| c.is_ascii_digit()) => title.trim(),
         _ => bare,
     };
-    if title.is_empty() { line.clone() } else { title.to_owned() }
+    if title.is_empty() { line } else { title }
 }
 
 /// What two headings of one section have in common: letters, not digits, signs or case.
 pub fn comparable(heading: &str) -> String {
-    let title = section_title(heading);
+    let line = line_of(heading);
+    let title = bare_title(&line);
     let name = if title.contains(['+', '#']) {
         normalized(&title.replace('+', "plus").replace('#', "sharp"))
     } else {
-        normalized(&title)
+        normalized(title)
     };
     if !name.contains(char::is_numeric) {
         return name;

@@ -2,6 +2,8 @@
 //!
 //! No Markdown and no HTML here. Widths are counted in characters.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Whether XML 1.0 allows the character (section 2.2, production 2, `Char`).
@@ -13,7 +15,9 @@ pub fn is_xml_char(character: char) -> bool {
 
 /// Whether the character is written without spaces between words: Han, kana, Hangul jamo excluded, and their punctuation.
 pub fn is_cjk(character: char) -> bool {
-    matches!(character,
+    // Most characters are none.
+    character >= '\u{2E80}'
+        && matches!(character,
         '\u{2E80}'..='\u{303F}' | '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}'
         | '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE4F}' | '\u{FF00}'..='\u{FF60}' | '\u{20000}'..='\u{3FFFF}')
 }
@@ -32,16 +36,30 @@ pub fn is_plainly_safe(text: &str) -> bool {
     // Without an early end, so that many bytes are looked at together.
     let is_control = |byte: u8| (byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r');
     let has_controls = bytes.iter().fold(false, |found, byte| found | is_control(*byte));
-    !has_controls && memchr::memmem::find_iter(bytes, b"\xEF\xBF").all(|at| bytes[at + 2] < 0xBE)
+    !has_controls && memchr::memchr_iter(0xEF, bytes).all(|at| bytes[at + 1] < 0xBF || bytes[at + 2] < 0xBE)
 }
 
 /// The text on one line: runs of white space become one space, none at the ends; no characters without width.
 pub fn one_line(text: &str) -> String {
+    line_of(text).into_owned()
+}
+
+/// The same of a text that is needed no longer: most are on one line but for white space at their end.
+pub fn into_line(mut text: String) -> String {
+    text.truncate(text.trim_end().len());
+    if is_one_line(&text) { text } else { one_line(&text) }
+}
+
+/// The same, borrowed from a text that is on one line already.
+pub fn line_of(text: &str) -> Cow<'_, str> {
+    if is_one_line(text) {
+        return Cow::Borrowed(text);
+    }
     let mut line = String::with_capacity(text.len());
     let mut space = false;
     let mut rest = text;
     while !rest.is_empty() {
-        let plain = run_without_space(rest.as_bytes());
+        let plain = run_on_one_line(rest.as_bytes());
         let length = if plain > 0 {
             plain
         } else {
@@ -63,20 +81,41 @@ pub fn one_line(text: &str) -> String {
         line.push_str(&rest[..length]);
         rest = &rest[length..];
     }
-    line
+    Cow::Owned(line)
 }
 
-/// The bytes at the beginning that are ASCII letters and signs, or kana, Han and full width forms: neither space nor invisible.
-fn run_without_space(bytes: &[u8]) -> usize {
+/// Whether a text is on one line already, as far as its bytes show.
+fn is_one_line(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    // Without an early end, so that many bytes are looked at together.
+    let is_ascii = bytes.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
+    if !is_ascii {
+        return run_on_one_line(bytes) == bytes.len();
+    }
+    !(text.starts_with(' ') || text.ends_with(' ') || text.contains("  "))
+}
+
+/// The bytes at the beginning that stay as they are: characters that are neither space nor invisible, as their bytes show, and
+/// single spaces between them.
+fn run_on_one_line(bytes: &[u8]) -> usize {
     let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        at += match (byte, bytes.get(at + 1)) {
-            (b'!'..=b'~', _) => 1,
-            (0xE4..=0xE9, _) | (0xE3, Some(0x81..)) | (0xEF, Some(0xBC | 0xBD)) => 3,
-            _ => break,
+    loop {
+        at += bytes[at..].iter().take_while(|byte| matches!(byte, b'!'..=b'~')).count();
+        at += match &bytes[at..] {
+            [b' ', b'!'..=b'~' | 0xE4..=0xED, ..] if at > 0 => 1,
+            [0xC3..=0xDF, ..] => 2,
+            // Han and Hangul; dashes and quotes; kana and its signs, full width forms.
+            [0xE0 | 0xE4..=0xED, ..] | [0xE2, 0x80, 0x90..=0xA7, ..] => 3,
+            [0xE3, 0x81..=0xBF, ..] | [0xE3, 0x80, 0x81..=0xBF, ..] | [0xEF, 0xBC | 0xBD, ..] => 3,
+            [0xF0..=0xF4, ..] => 4,
+            _ => return at,
         };
     }
-    at
+}
+
+/// Whether a text shows nothing: on one line it would be empty.
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || is_invisible(c))
 }
 
 /// Characters that take no room, and those that XML forbids.
@@ -137,7 +176,8 @@ const SLUG_MAX_BYTES: usize = 60;
 /// ```
 pub fn slug(text: &str) -> String {
     let mut result = String::new();
-    for character in text.nfkc() {
+    let composed = if text.is_ascii() { Cow::Borrowed(text) } else { text.nfkc().collect() };
+    for character in composed.chars() {
         let readable = match character {
             // C++ and C# are sections of their own; `Issue #12` and `a + b` are not spoken.
             '+' if result.ends_with(|c: char| c.is_ascii_alphanumeric()) => Some(" plus"),
@@ -189,7 +229,10 @@ pub fn cut(text: &str, max_chars: usize) -> String {
     if text.len() <= max_chars {
         return text.to_owned();
     }
-    let Some((limit, _)) = text.char_indices().nth(max_chars) else { return text.to_owned() };
+    let limit = bytes_of_first(text, max_chars);
+    if limit == text.len() {
+        return text.to_owned();
+    }
     let head = &text[..limit];
     if let Some(end) = last_sentence_end(head)
         && end * 2 >= limit
@@ -203,6 +246,20 @@ pub fn cut(text: &str, max_chars: usize) -> String {
     format!("{}…", head[..end].trim_end())
 }
 
+/// The same of a text that is needed no longer.
+pub fn cut_line(line: String, max_chars: usize) -> String {
+    if line.len() <= max_chars { line } else { cut(&line, max_chars) }
+}
+
+/// The bytes that the first characters of a text take.
+fn bytes_of_first(text: &str, chars: usize) -> usize {
+    let mut rest = text.chars();
+    if let Some(others) = chars.checked_sub(1) {
+        rest.nth(others);
+    }
+    text.len() - rest.as_str().len()
+}
+
 /// The first sentence of a text with its mark, or the whole text when it is one sentence.
 pub fn first_sentence(text: &str) -> &str {
     let mut characters = text.char_indices().peekable();
@@ -210,7 +267,7 @@ pub fn first_sentence(text: &str) -> &str {
     while let Some((at, character)) = characters.next() {
         let next = characters.peek().map(|(_, next)| *next);
         // `5/4. Meeting` is one.
-        has_word |= character.is_alphabetic();
+        has_word = has_word || character.is_alphabetic();
         if has_word && ends_sentence(character, next) {
             return &text[..at + character.len_utf8()];
         }
@@ -220,16 +277,15 @@ pub fn first_sentence(text: &str) -> &str {
 
 /// The end of the last sentence; one that ends in the first third is too short for a summary.
 fn last_sentence_end(text: &str) -> Option<usize> {
-    let mut end = None;
     let from = text.ceil_char_boundary(text.len() / 3);
-    let mut characters = text[from..].char_indices().map(|(at, character)| (from + at, character)).peekable();
-    while let Some((at, character)) = characters.next() {
-        let next = characters.peek().map(|(_, next)| *next);
+    let mut next = None;
+    for (at, character) in text[from..].char_indices().rev() {
         if next.is_some() && ends_sentence(character, next) {
-            end = Some(at + character.len_utf8());
+            return Some(from + at + character.len_utf8());
         }
+        next = Some(character);
     }
-    end
+    None
 }
 
 /// Latin marks end a sentence only before a space, so that `3.5` and `example.com` stay whole.
@@ -265,10 +321,12 @@ pub fn language_of(text: &str) -> Option<&'static str> {
             letters += usize::from(character.is_ascii_alphabetic());
             continue;
         }
-        letters += usize::from(character.is_alphabetic());
+        let is_han = matches!(character, '\u{4E00}'..='\u{9FFF}');
+        letters += usize::from(is_han || character.is_alphabetic());
         match character {
             '\u{3040}'..='\u{30FF}' => kana += 1,
-            '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{20000}'..='\u{3FFFF}' => han += 1,
+            _ if is_han => han += 1,
+            '\u{3400}'..='\u{4DBF}' | '\u{20000}'..='\u{3FFFF}' => han += 1,
             '\u{AC00}'..='\u{D7AF}' => hangul += 1,
             '\u{0900}'..='\u{097F}' => devanagari += 1,
             _ => {}
@@ -306,6 +364,14 @@ mod tests {
             "\u{3000}全角",
             "soft\u{ad}hyphen",
             "½ ﬁ",
+            "“a” — b… c",
+            "a “b”",
+            "a  b 旧 水",
+            "旧、水。 塔",
+            "한 글 ไทย é",
+            "🚀 go 🚀",
+            "a \u{200b}b",
+            "a\u{2028} b",
             "",
         ];
         for text in samples {
@@ -316,8 +382,13 @@ mod tests {
                 })
                 .collect();
             assert_eq!(one_line(text), words.join(" "), "{text:?}");
+            assert_eq!(into_line(text.to_owned()), words.join(" "), "{text:?}");
             let long: String = text.nfkc().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect();
             assert_eq!(normalized(text), long, "{text:?}");
+        }
+        for character in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+            let stays = run_on_one_line(character.to_string().as_bytes()) > 0;
+            assert!(!stays || !(character.is_whitespace() || is_invisible(character)), "{character:?}");
         }
         for character in (0..0x2_0000).filter_map(char::from_u32).filter(|c| is_composed(*c)) {
             let kept = |text: String| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
