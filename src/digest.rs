@@ -205,11 +205,12 @@ impl Text {
     /// Decodes a file and reads its front matter.
     pub fn prepare(path: &str, bytes: &[u8]) -> Text {
         let (source, findings) = Source::prepare(path, bytes);
+        let is_utf8 = findings.iter().all(|finding| finding.code != Code::NotUtf8);
         let mut text = Text { source, front_matter: FrontMatter::default(), text_start: 0, findings, refused: None };
         if text.source.text.trim().is_empty() {
             let remedy = "write the digest, or delete the file to withdraw it";
             text.refuse(Outcome::Unusable, Some((Code::FileEmpty, "the file is empty", remedy)));
-        } else if source::is_garbled(bytes) {
+        } else if !is_utf8 && source::is_garbled(bytes) {
             let remedy = "save the file as UTF-8; a running server keeps its last good version until then";
             text.refuse(Outcome::Unusable, Some((Code::Garbled, "the file is not UTF-8 text", remedy)));
         } else {

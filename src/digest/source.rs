@@ -30,7 +30,8 @@ impl Source {
     pub fn prepare(path: &str, bytes: &[u8]) -> (Source, Vec<Finding>) {
         let mut findings = Vec::new();
         let decoded = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
-        let (mut text, line_starts) = clean(&decoded);
+        let is_safe = is_plainly_safe(&decoded);
+        let (mut text, line_starts) = clean(&decoded, is_safe);
         let includes = blank_templates(&mut text);
         let includes = includes.into_iter().map(|at| line_starts.partition_point(|start| *start <= at)).collect();
         if path.ends_with(".mdx") {
@@ -48,9 +49,7 @@ impl Source {
                 "save the file as UTF-8",
             ));
         }
-        if !is_plainly_safe(&decoded)
-            && let Some((at, character)) = decoded.char_indices().find(|(_, c)| !is_xml_char(*c))
-        {
+        if !is_safe && let Some((at, character)) = decoded.char_indices().find(|(_, c)| !is_xml_char(*c)) {
             findings.push(Finding::new(
                 path,
                 place_in(&decoded[..at]),
@@ -113,14 +112,14 @@ pub fn is_garbled(bytes: &[u8]) -> bool {
     broken > 3 && broken * BYTES_PER_ACCIDENT > bytes.len()
 }
 
-/// CRLF and lone CR to LF, byte order marks and forbidden characters out; and where lines start.
+/// CRLF and lone CR to LF, byte order marks and forbidden characters out, if there are any; and where lines start.
 ///
 /// Editors and other tools count lines by LF alone, so a lone CR begins a line for Markdown but not for places, unless the file
 /// has no LF at all.
-fn clean(text: &str) -> (String, Vec<usize>) {
-    if !text.contains('\r') && !text.contains('\u{FEFF}') && is_plainly_safe(text) {
-        let line_starts =
-            std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1)).collect();
+fn clean(text: &str, is_safe: bool) -> (String, Vec<usize>) {
+    let bytes = text.as_bytes();
+    if is_safe && !bytes.contains(&b'\r') && memchr::memmem::find(bytes, "\u{FEFF}".as_bytes()).is_none() {
+        let line_starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', bytes).map(|at| at + 1)).collect();
         return (text.to_owned(), line_starts);
     }
     let mut result = String::with_capacity(text.len());
@@ -151,7 +150,9 @@ const MAX_TEMPLATE_BYTES: usize = 16 * 1024;
 /// of tags that would have included another text.
 fn blank_templates(text: &mut String) -> Vec<usize> {
     let mut includes = Vec::new();
-    if !text.as_bytes().contains(&b'{') {
+    let bytes = text.as_bytes();
+    let may_begin = |at: usize| matches!(bytes.get(at + 1), Some(b'%' | b'{' | b':'));
+    if !memchr::memchr_iter(b'{', bytes).any(may_begin) {
         return includes;
     }
     let mut blanks: Vec<Range<usize>> = Vec::new();
