@@ -107,12 +107,24 @@ impl<'a> Outline<'a> {
         Outline::of_events(parsed, text, text_start, max_nesting)
     }
 
-    /// Parses the same way as far as headings and the beginnings and ends of blocks go; texts in them are as the parser left
-    /// them.
+    /// Parses the same way as far as top-level blocks go; only headings, lists and raw HTML have events in them, and these are
+    /// as the parser left them.
     pub fn skim(text: &'a str, text_start: usize, max_nesting: usize) -> Outline<'a> {
-        let parsed = Parser::new_ext(text, OPTIONS).into_offset_iter();
         let mut events: Vec<Spanned<'a>> = Vec::with_capacity(inline::likely_events(text));
-        events.extend(parsed.map(|(event, span)| (event, span.start + text_start..span.end + text_start)));
+        let (mut depth, mut is_looked_into) = (0_usize, false);
+        for (event, span) in Parser::new_ext(text, OPTIONS).into_offset_iter() {
+            depth -= usize::from(matches!(event, Event::End(_)));
+            if depth == 0
+                && let Event::Start(tag) = &event
+            {
+                is_looked_into = matches!(kind(tag), Kind::Heading(_) | Kind::List | Kind::Html);
+            }
+            let begins = usize::from(matches!(event, Event::Start(_)));
+            if depth == 0 || is_looked_into {
+                events.push((event, span.start + text_start..span.end + text_start));
+            }
+            depth += begins;
+        }
         Outline::of_events(with_raw_blocks(events), text, text_start, max_nesting)
     }
 
