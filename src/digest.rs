@@ -382,9 +382,8 @@ impl<'f> File<'f> {
         findings: &mut Vec<Finding>,
     ) -> String {
         let blocks = issue.lead.iter().filter(|at| outline.blocks[**at].kind != Kind::Footnote);
-        let lead: Vec<_> = blocks.flat_map(|at| outline.of(*at).iter().cloned()).collect();
         let mut told = Vec::new();
-        let html = renderer.render(&lead, &mut told);
+        let html = renderer.render(outline.events_of(blocks.copied()), &mut told);
         // Ways around the author's own site are no stories.
         findings.extend(told.into_iter().filter(|finding| finding.code != Code::LinkRelative));
         html

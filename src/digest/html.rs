@@ -15,7 +15,7 @@ use url::Url;
 
 use super::outline::{Outline, Spanned, UNDEFINED, plain};
 use super::source::Source;
-use super::text::{is_cjk, one_line, xml_safe};
+use super::text::{into_line, is_cjk, line_of, xml_safe};
 use crate::finding::{Code, Finding};
 
 /// Raw HTML nested deeper than this is shown as text: the sanitizer is quadratic in depth (19 s for 50 KB, measured).
@@ -32,9 +32,9 @@ const FOOTNOTE_REPEATS: usize = 4;
 
 /// What a link target turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// An absolute http or https URL.
-    Web(String),
+pub enum Target<'d> {
+    /// An absolute http or https URL, borrowed when it is written as the URL standard writes it.
+    Web(Cow<'d, str>),
     /// `mailto:`: fine in a text, not what an item leads to.
     Mail(String),
     /// `#…`: a place in the same file.
@@ -45,7 +45,7 @@ pub enum Target {
     Unusable,
 }
 
-impl Target {
+impl Target<'_> {
     /// Whether a link in a text can lead there.
     fn is_usable(&self) -> bool {
         matches!(self, Target::Web(_) | Target::Mail(_))
@@ -53,8 +53,11 @@ impl Target {
 }
 
 /// Resolves a link target as WHATWG URL does; only http, https and mailto pass.
-pub fn target(destination: &str, base: Option<&Url>) -> Target {
+pub fn target<'d>(destination: &'d str, base: Option<&Url>) -> Target<'d> {
     let destination = destination.trim();
+    if is_canonical(destination) {
+        return Target::Web(Cow::Borrowed(destination));
+    }
     if destination.starts_with('#') {
         return Target::Fragment;
     }
@@ -62,9 +65,6 @@ pub fn target(destination: &str, base: Option<&Url>) -> Target {
     let is_template = destination.starts_with("@/") || destination.starts_with("{{");
     if destination.is_empty() || is_template || lacks_scheme(destination) {
         return Target::Unusable;
-    }
-    if is_canonical(destination) {
-        return Target::Web(destination.to_owned());
     }
     let parsed = match Url::parse(destination) {
         Err(url::ParseError::RelativeUrlWithoutBase) => match base {
@@ -76,7 +76,9 @@ pub fn target(destination: &str, base: Option<&Url>) -> Target {
     };
     match parsed {
         Ok(url) if matches!(url.host_str(), Some("http" | "https")) => Target::Unusable,
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Target::Web(strict(url).into()),
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            Target::Web(String::from(strict(url)).into())
+        }
         Ok(url) if url.scheme() == "mailto" => Target::Mail(url.into()),
         _ => Target::Unusable,
     }
@@ -195,7 +197,7 @@ impl<'a> Renderer<'a> {
     }
 
     /// The HTML of some events. Links and images that lead nowhere leave their text, with a finding.
-    pub fn render(&self, events: &[Spanned<'a>], findings: &mut Vec<Finding>) -> String {
+    pub fn render(&self, events: Vec<Spanned<'a>>, findings: &mut Vec<Finding>) -> String {
         let mut body = Body {
             renderer: self,
             findings,
@@ -238,17 +240,20 @@ impl<'a> Renderer<'a> {
     }
 
     /// The URL of a link in a text; what is wrong with it is a finding.
-    fn resolve(&self, destination: &str, offset: usize, findings: &mut Vec<Finding>) -> Option<String> {
-        match target(destination, self.base) {
-            Target::Web(url) | Target::Mail(url) => Some(url),
-            Target::Fragment => None,
+    fn resolve(&self, destination: CowStr<'a>, offset: usize, findings: &mut Vec<Finding>) -> Option<CowStr<'a>> {
+        let written_otherwise = match target(&destination, self.base) {
+            Target::Web(url) if url == *destination => None,
+            Target::Web(url) => Some(url.into_owned()),
+            Target::Mail(url) => Some(url),
+            Target::Fragment => return None,
             other => {
-                if !is_of_another_network(destination) {
-                    findings.extend(complaint(self.source, &other, destination, offset));
+                if !is_of_another_network(&destination) {
+                    findings.extend(complaint(self.source, &other, &destination, offset));
                 }
-                None
+                return None;
             }
-        }
+        };
+        Some(written_otherwise.map_or(destination, CowStr::from))
     }
 }
 
@@ -276,8 +281,8 @@ pub fn is_of_another_network(destination: &str) -> bool {
 }
 
 /// The finding for a target that leads nowhere.
-pub fn complaint(source: &Source, target: &Target, destination: &str, offset: usize) -> Option<Finding> {
-    let destination = one_line(destination);
+pub fn complaint(source: &Source, target: &Target<'_>, destination: &str, offset: usize) -> Option<Finding> {
+    let destination = line_of(destination);
     if let Some(reference) = destination.strip_prefix(UNDEFINED) {
         let message = format!("the link reference `[{reference}]` is defined nowhere in this file");
         let remedy = format!("add a line `[{reference}]: https://…`, or write the address in place");
@@ -322,53 +327,59 @@ struct Body<'r, 'a> {
 }
 
 impl<'a> Body<'_, 'a> {
-    fn walk(&mut self, events: &[Spanned<'a>]) {
+    fn walk(&mut self, events: Vec<Spanned<'a>>) {
         let mut open_links = Vec::new();
-        let mut at = 0;
-        while let Some((event, span)) = events.get(at) {
-            at += 1;
+        let mut events = events.into_iter();
+        while let Some((event, span)) = events.next() {
             match event {
                 Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-                    let is_mail = *link_type == LinkType::Email;
-                    let destination = if is_mail { format!("mailto:{dest_url}").into() } else { dest_url.clone() };
-                    let url = self.renderer.resolve(&destination, span.start, self.findings);
+                    let is_mail = link_type == LinkType::Email;
+                    let destination = if is_mail { format!("mailto:{dest_url}").into() } else { dest_url };
+                    let url = self.renderer.resolve(destination, span.start, self.findings);
                     open_links.push(url.is_some());
-                    if let Some(url) = url {
+                    if let Some(dest_url) = url {
                         // The renderer would put a second `mailto:` before the address of a mail autolink.
-                        let link_type = if is_mail { LinkType::Autolink } else { *link_type };
-                        let (title, id) = (title.clone(), id.clone());
-                        self.events.push(Event::Start(Tag::Link { link_type, dest_url: url.into(), title, id }));
+                        let link_type = if is_mail { LinkType::Autolink } else { link_type };
+                        self.events.push(Event::Start(Tag::Link { link_type, dest_url, title, id }));
                     }
                 }
                 Event::End(TagEnd::Link) => {
                     if open_links.pop().unwrap_or(false) {
-                        self.events.push(event.clone());
+                        self.events.push(event);
                     }
                 }
                 Event::Start(Tag::Image { dest_url, .. }) => {
-                    let end = end_of(events, at - 1);
-                    self.image(dest_url, &events[at..end], span.start);
-                    at = (end + 1).min(events.len());
+                    let mut depth = 1_usize;
+                    let is_inside = |(event, _): &Spanned<'_>| {
+                        match event {
+                            Event::Start(_) => depth += 1,
+                            Event::End(_) => depth -= 1,
+                            _ => {}
+                        }
+                        depth > 0
+                    };
+                    let alt: Vec<Spanned<'a>> = events.by_ref().take_while(is_inside).collect();
+                    self.image(dest_url, &alt, span.start);
                 }
                 Event::Start(Tag::Heading { level, .. }) => {
-                    let (level, id, classes, attrs) = (*level, None, Vec::new(), Vec::new());
+                    let (id, classes, attrs) = (None, Vec::new(), Vec::new());
                     self.events.push(Event::Start(Tag::Heading { level, id, classes, attrs }));
                 }
-                Event::FootnoteReference(name) => self.note(name),
+                Event::FootnoteReference(name) => self.note(&name),
                 // A box that no reader can tick; as a sign it is the same everywhere.
-                Event::TaskListMarker(done) => self.events.push(Event::Text(if *done { "☑ " } else { "☐ " }.into())),
-                Event::SoftBreak if self.between_cjk(events.get(at)) => {}
-                Event::Html(html) | Event::InlineHtml(html) => {
+                Event::TaskListMarker(done) => self.events.push(Event::Text(if done { "☑ " } else { "☐ " }.into())),
+                Event::SoftBreak if self.between_cjk(events.as_slice().first()) => {}
+                Event::Html(ref html) | Event::InlineHtml(ref html) => {
                     self.raw_html(html, span.start);
-                    self.events.push(event.clone());
+                    self.events.push(event);
                 }
-                _ => self.events.push(event.clone()),
+                _ => self.events.push(event),
             }
         }
     }
 
-    fn image(&mut self, destination: &str, alt: &[Spanned<'a>], offset: usize) {
-        let alt = one_line(&plain(alt));
+    fn image(&mut self, destination: CowStr<'a>, alt: &[Spanned<'a>], offset: usize) {
+        let alt = into_line(plain(alt));
         match self.renderer.resolve(destination, offset, self.findings) {
             Some(url) => self.events.push(Event::InlineHtml(image_tag(&url, &alt).into())),
             None => self.events.push(Event::Text(alt.into())),
@@ -399,7 +410,7 @@ impl<'a> Body<'_, 'a> {
             }
             self.events.push(Event::Start(Tag::Item));
             let (_, definition) = self.renderer.footnotes.get(&name).cloned().unwrap_or_default();
-            self.walk(&definition);
+            self.walk(definition);
             self.events.push(Event::End(TagEnd::Item));
             number += 1;
         }
@@ -588,7 +599,7 @@ mod tests {
         let renderer = Renderer::new(&source, &outline, base.as_ref());
         let end = outline.blocks.iter().find(|b| b.kind == super::super::outline::Kind::Footnote);
         let end = end.map_or(outline.events.len(), |block| block.events.start);
-        let html = renderer.render(&outline.events[..end], &mut findings);
+        let html = renderer.render(outline.events[..end].to_vec(), &mut findings);
         (html, findings)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Where an item begins and ends was decided before ([`super::section`]); here is only what stands in it.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use pulldown_cmark::{CowStr, Event, LinkType, Tag, TagEnd};
@@ -11,7 +11,9 @@ use super::html::{Renderer, Target, complaint, end_of, is_of_another_network, ta
 use super::outline::{MAX_HEADING_CHARS, Spanned, plain, plain_of, plain_start, text_event};
 use super::source::Source;
 use super::split::{has_link, is_all_emphasis};
-use super::text::{SUMMARY_MAX_CHARS, cut, first_sentence, is_cjk, normalized, one_line};
+use super::text::{
+    SUMMARY_MAX_CHARS, cut, cut_line, first_sentence, into_line, is_blank, is_cjk, normalized, one_line,
+};
 use super::why::{ItemWhy, LinkWhy};
 use super::{Item, Rules};
 use crate::finding::{Code, Finding};
@@ -21,6 +23,9 @@ const TITLE_MAX_CHARS: usize = 100;
 
 /// Labels that are a sign and no word: an arrow, a chain.
 const SIGNS: [&str; 7] = ["↗", "→", "»", "›", ">", ">>", "🔗"];
+
+/// Where a link leads, and the byte where it stands.
+type LinkAt<'a> = (CowStr<'a>, usize);
 
 /// The events of an item, before they are understood.
 pub struct Draft<'a> {
@@ -54,7 +59,7 @@ pub struct Reader<'r, 'a> {
     /// Makes HTML of bodies.
     pub renderer: &'r Renderer<'a>,
     /// The labels of [`Rules`], normalized.
-    labels: HashSet<String>,
+    labels: Vec<String>,
     longest_label: usize,
     path: Arc<str>,
 }
@@ -79,13 +84,14 @@ impl<'r, 'a> Reader<'r, 'a> {
         let mut in_heading = None;
         let (title, covering) = match heading {
             Some(heading) => {
-                in_heading = links(&heading).find_map(|(start, _)| self.web_target(&heading[start].0));
-                (clean_title(&plain(&heading)), leading_link(&heading))
+                in_heading =
+                    links(&heading).find_map(|(start, _)| self.web_target(&heading[start].0)).map(Cow::into_owned);
+                (clean_title(plain(&heading)), leading_link(&heading))
             }
             None => self.take_title(&mut body),
         };
         let title = if title.is_empty() { sentence_title(&body) } else { title };
-        let title = if title.is_empty() { picture_title(&body) } else { title };
+        let mut title = if title.is_empty() { picture_title(&body) } else { title };
         if title.is_empty() || (why == ItemWhy::ListEntry && title.contains("://") && self.is_home_page_only(&body)) {
             let message = "an item without a title is left out";
             let remedy = "write a heading, or text that can serve as one";
@@ -117,14 +123,19 @@ impl<'r, 'a> Reader<'r, 'a> {
                 "end it with [Read more](https://…), or leave it: the entry then leads to its place on your page";
             findings.push(self.source.finding(offset, Code::ItemWithoutLink, format!("`{title}` has no link"), remedy));
         }
-        let text = one_line(&plain_start(&body, SUMMARY_MAX_CHARS * 3 / 2));
+        let text = into_line(plain_start(&body, SUMMARY_MAX_CHARS * 3 / 2));
         // A text that only says the title again is none, unless it leads to more places.
-        let leads_on =
-            || links(&body).filter_map(|(start, _)| self.web_target(&body[start].0)).any(|url| Some(url) != link);
+        let leads_on = || {
+            let mut urls = links(&body).filter_map(|(start, _)| self.web_target(&body[start].0));
+            urls.any(|url| Some(&*url) != link.as_deref())
+        };
         let repeats_title = text.len() <= title.len() + 32 && normalized(&text) == normalized(&title) && !leads_on();
         // Rendered all the same, because links that lead nowhere are told there.
-        let html = Some(self.renderer.render(&body, findings)).filter(|_| !repeats_title).unwrap_or_default();
-        let summary = if repeats_title { String::new() } else { cut(&text, SUMMARY_MAX_CHARS) };
+        let html = Some(self.renderer.render(body, findings)).filter(|_| !repeats_title).unwrap_or_default();
+        let mut summary = if repeats_title { String::new() } else { cut_line(text, SUMMARY_MAX_CHARS) };
+        // Items stay, and the room to make them is not kept.
+        title.shrink_to_fit();
+        summary.shrink_to_fit();
         let line = self.source.line(offset);
         let path = self.path.clone();
         Some(Item { path, title, link, html, summary, line, id, retracted: None, categories, why, link_why })
@@ -147,11 +158,11 @@ impl<'r, 'a> Reader<'r, 'a> {
             if !self.labels.contains(&normalized(label)) {
                 return None;
             }
-            self.web_target(&body[start].0)
+            self.web_target(&body[start].0).map(Cow::into_owned)
         })
     }
 
-    fn web_target(&self, event: &Event<'_>) -> Option<String> {
+    fn web_target<'e>(&self, event: &'e Event<'_>) -> Option<Cow<'e, str>> {
         match event {
             Event::Start(Tag::Link { dest_url, .. }) => match target(dest_url, self.rules.base.as_ref()) {
                 Target::Web(url) => Some(url),
@@ -168,7 +179,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         let (Event::Start(Tag::Link { dest_url, .. }), span) = &body[start] else { return None };
         let (destination, offset) = (dest_url.to_string(), span.start);
         let found = match target(&destination, self.rules.base.as_ref()) {
-            Target::Web(url) => Some(url),
+            Target::Web(url) => Some(url.into_owned()),
             other => {
                 findings.extend(complaint(self.source, &other, &destination, offset));
                 None
@@ -184,7 +195,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         if link.iter().map(|(event, _)| length(event)).sum::<usize>() > self.longest_label {
             return false;
         }
-        let text = one_line(&plain(link));
+        let text = into_line(plain(link));
         let word = normalized(&text);
         if word.is_empty() {
             return SIGNS.contains(&text.as_str());
@@ -194,9 +205,9 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     /// A link that covers a title; a heading's own is looked at only here, so what is wrong with it is told here. So is one to
     /// another network, which is no fault elsewhere.
-    fn web(&self, (destination, offset): &(String, usize), tell: bool, findings: &mut Vec<Finding>) -> Option<String> {
+    fn web(&self, (destination, offset): &LinkAt<'a>, tell: bool, findings: &mut Vec<Finding>) -> Option<String> {
         match target(destination, self.rules.base.as_ref()) {
-            Target::Web(url) => Some(url),
+            Target::Web(url) => Some(url.into_owned()),
             other => {
                 if tell || is_of_another_network(destination) {
                     findings.extend(complaint(self.source, &other, destination, *offset));
@@ -211,24 +222,25 @@ impl<'r, 'a> Reader<'r, 'a> {
         if let Some(start) = link_below_title(body)
             && let Some(url) = self.web_target(&body[start].0)
         {
-            return (Some(url), LinkWhy::BelowTitle);
+            return (Some(url.into_owned()), LinkWhy::BelowTitle);
         }
-        let with_text = |(start, end): &(usize, usize)| !one_line(&plain(&body[*start..*end])).is_empty();
-        let urls: Vec<String> =
+        let with_text = |(start, end): &(usize, usize)| !is_blank(&plain(&body[*start..*end]));
+        let urls: Vec<Cow<'_, str>> =
             links(body).filter(with_text).filter_map(|(start, _)| self.web_target(&body[start].0)).collect();
-        match urls.as_slice() {
+        let (url, why) = match urls.as_slice() {
             [] => (None, LinkWhy::None),
-            [only] => (Some(only.clone()), LinkWhy::Only),
+            [only] => (Some(only), LinkWhy::Only),
             several => {
                 let story = several.iter().find(|url| !is_home_page(url) && !is_profile(url));
-                (story.or(several.first()).cloned(), LinkWhy::First)
+                (story.or(several.first()), LinkWhy::First)
             }
-        }
+        };
+        (url.cloned().map(Cow::into_owned), why)
     }
 
     /// The title of an item that has no heading: the link or the bold text it begins with. Bold text leaves the body, for the
     /// title says it. What only begins a sentence is no title: a name in bold, the profile of who did it.
-    fn take_title(&self, body: &mut Vec<Spanned<'a>>) -> (String, Option<(String, usize)>) {
+    fn take_title(&self, body: &mut Vec<Spanned<'a>>) -> (String, Option<LinkAt<'a>>) {
         let begins = body.iter().position(|(event, _)| match event {
             Event::Start(Tag::Paragraph) | Event::TaskListMarker(_) => false,
             Event::Text(text) => text.chars().any(char::is_alphanumeric),
@@ -237,7 +249,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         let Some(start) = begins else { return (String::new(), None) };
         let end = end_of(body, start);
         let inner = &body[start..(end + 1).min(body.len())];
-        let title = clean_title(&plain(inner));
+        let title = clean_title(plain(inner));
         match &body[start].0 {
             Event::Start(Tag::Link { dest_url, link_type, .. }) => {
                 let is_address = *link_type == LinkType::Autolink;
@@ -249,7 +261,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                 {
                     return (String::new(), None);
                 }
-                let link = Some((dest_url.to_string(), body[start].1.start));
+                let link = Some((dest_url.clone(), body[start].1.start));
                 if goes_on && (is_address || is_a_word(&title)) { (String::new(), link) } else { (title, link) }
             }
             Event::Start(Tag::Strong) if !goes_on(body, end) || title_ends(&plain(inner)) => {
@@ -393,10 +405,10 @@ fn is_lead_in(character: char) -> bool {
 }
 
 /// Where the link leads that begins a heading, if only signs stand before it.
-fn leading_link(events: &[Spanned<'_>]) -> Option<(String, usize)> {
+fn leading_link<'a>(events: &[Spanned<'a>]) -> Option<LinkAt<'a>> {
     for (event, span) in events {
         match event {
-            Event::Start(Tag::Link { dest_url, .. }) => return Some((dest_url.to_string(), span.start)),
+            Event::Start(Tag::Link { dest_url, .. }) => return Some((dest_url.clone(), span.start)),
             Event::Text(text) if text.chars().any(char::is_alphabetic) => return None,
             Event::Code(_) => return None,
             _ => {}
@@ -450,13 +462,14 @@ fn sentence_title(body: &[Spanned<'_>]) -> String {
 /// What the first picture shows, where there is no other text.
 fn picture_title(body: &[Spanned<'_>]) -> String {
     let start = body.iter().position(|(event, _)| matches!(event, Event::Start(Tag::Image { .. })));
-    start.map_or_else(String::new, |start| clean_title(&plain(&body[start + 1..end_of(body, start)])))
+    start.map_or_else(String::new, |start| clean_title(plain(&body[start + 1..end_of(body, start)])))
 }
 
 fn first_paragraph(text: &str) -> String {
     let paragraph = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     // What led to an address leads to nothing now.
-    clean_title(paragraph.trim_end_matches(|c: char| c.is_whitespace() || "，,、：:-–—|".contains(c)))
+    let paragraph = paragraph.trim_end_matches(|c: char| c.is_whitespace() || "，,、：:-–—|".contains(c));
+    clean_title(paragraph.to_owned())
 }
 
 /// Events with every mark that could end a sentence within a link or code made one that cannot.
@@ -480,11 +493,9 @@ fn without_inner_marks<'a>(events: &[&Spanned<'a>]) -> Vec<Spanned<'a>> {
 }
 
 /// A title on one line, without the asterisks of bold that did not work out, numbering, and a colon at its end.
-pub fn clean_title(text: &str) -> String {
-    let mut line = if text.contains("**") { one_line(&text.replace("**", "")) } else { one_line(text) };
-    if line.len() > MAX_HEADING_CHARS {
-        line = cut(&line, MAX_HEADING_CHARS);
-    }
+fn clean_title(text: String) -> String {
+    let text = if text.contains("**") { text.replace("**", "") } else { text };
+    let line = cut_line(into_line(text), MAX_HEADING_CHARS);
     let title = without_numbering(&line).trim_end_matches([':', '：']).trim();
     if title.len() == line.len() { line } else { title.to_owned() }
 }

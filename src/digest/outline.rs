@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use pulldown_cmark::{BrokenLink, CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 
-use super::text::{cut, is_cjk, one_line};
+use super::text::{cut_line, into_line, is_cjk, one_line};
 use super::{emphasis, inline};
 
 /// A Markdown event and the bytes of the text it came from.
@@ -204,6 +204,13 @@ impl<'a> Outline<'a> {
         &self.events[self.blocks[block].events.clone()]
     }
 
+    /// The events of some blocks, one after the other.
+    pub fn events_of(&self, blocks: impl Iterator<Item = usize> + Clone) -> Vec<Spanned<'a>> {
+        let mut events = Vec::with_capacity(blocks.clone().map(|at| self.blocks[at].events.len()).sum());
+        blocks.for_each(|at| events.extend_from_slice(self.of(at)));
+        events
+    }
+
     /// The texts at the beginning, enough to tell the language.
     pub fn sample(&self) -> String {
         const ENOUGH_CHARS: usize = 4 * 1024;
@@ -218,7 +225,7 @@ impl<'a> Outline<'a> {
 
     /// The plain text of a heading on one line, or the beginning of one that is no heading any more but a text.
     pub fn text_of(&self, block: usize) -> String {
-        cut(&one_line(&plain(self.of(block))), MAX_HEADING_CHARS)
+        cut_line(into_line(plain(self.of(block))), MAX_HEADING_CHARS)
     }
 
     /// The id an author gave a heading: `### Title {#id}`.
@@ -397,7 +404,7 @@ pub fn plain_start(events: &[Spanned<'_>], min_chars: usize) -> String {
 
 /// The beginning of the text of chosen events.
 pub fn plain_of<'e, 'a: 'e>(events: impl Iterator<Item = &'e Spanned<'a>>, min_chars: usize) -> String {
-    let mut text = String::with_capacity(min_chars.min(120) + 8);
+    let mut text = String::with_capacity(min_chars.min(500) + 8);
     let mut chars = 0_usize;
     let mut in_image = 0_usize;
     let mut pending_break = false;

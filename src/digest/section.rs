@@ -72,7 +72,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
     /// Takes in a whole file as one item. `title` is its heading.
     pub fn gather_file(&mut self, title: Option<usize>) {
         let blocks = self.visible(0..self.outline().blocks.len()).into_iter().filter(|at| Some(*at) != title);
-        let body = blocks.flat_map(|at| self.outline().of(at).iter().cloned()).collect();
+        let body = self.outline().events_of(blocks);
         let offset = title.map_or(0, |at| self.outline().blocks[at].span.start);
         let heading = title.map(|at| self.inline_of(at));
         self.add(UNNAMED, Draft { heading, ..Draft::new(body, offset, ItemWhy::File) });
@@ -381,8 +381,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
     }
 
     fn heading_item(&self, heading: usize, node: &Node, categories: &[String], why: ItemWhy) -> Draft<'a> {
-        let blocks = self.item_blocks(node.whole_body());
-        let body = blocks.flat_map(|block| self.outline().of(block).iter().cloned()).collect();
+        let body = self.outline().events_of(self.item_blocks(node.whole_body()));
         Draft {
             heading: Some(self.inline_of(heading)),
             id: self.outline().id_of(heading).map(str::to_owned),
@@ -397,7 +396,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
     }
 
     /// The blocks of an item: up to a thematic break; at the end of the file without the trailer.
-    fn item_blocks(&self, body: Range<usize>) -> impl Iterator<Item = usize> + use<'_, 'r, 'a> {
+    fn item_blocks(&self, body: Range<usize>) -> impl Iterator<Item = usize> + Clone + use<'_, 'r, 'a> {
         let blocks = &self.outline().blocks;
         let mut end = body.clone().find(|at| blocks[*at].kind == Kind::Break).unwrap_or(body.end);
         if body.end == blocks.len() {

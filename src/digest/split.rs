@@ -7,7 +7,7 @@ use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 use super::html::end_of;
 use super::item::{Draft, numbering};
 use super::outline::{Kind, Outline, Spanned, plain};
-use super::text::one_line;
+use super::text::into_line;
 use super::why::ItemWhy;
 
 /// What a text is made of.
@@ -203,7 +203,7 @@ pub fn whole<'a>(outline: &Outline<'a>, blocks: &[usize], why: ItemWhy) -> Optio
     };
     let says = |at: &&usize| visible(at) && plain(outline.of(**at)).chars().any(char::is_alphanumeric);
     let first = blocks.iter().find(says).or_else(|| blocks.iter().find(visible))?;
-    let body = blocks.iter().filter(visible).flat_map(|at| outline.of(*at).iter().cloned()).collect();
+    let body = outline.events_of(blocks.iter().filter(visible).copied());
     Some(Draft::new(body, outline.blocks[*first].span.start, why))
 }
 
@@ -343,7 +343,7 @@ fn is_followed_by_comment(outline: &Outline<'_>, block: usize) -> bool {
 
 /// The texts of the top-level entries of a list.
 pub fn entry_texts(list: &[Spanned<'_>]) -> Vec<String> {
-    entry_ranges(list).map(|entry| one_line(&plain(&list[entry]))).collect()
+    entry_ranges(list).map(|entry| into_line(plain(&list[entry]))).collect()
 }
 
 /// The ranges of the top-level entries of a list.
@@ -406,7 +406,7 @@ fn group_label(own: &[Spanned<'_>]) -> Option<String> {
     if has_any_link {
         return None;
     }
-    let text = one_line(&plain(own));
+    let text = into_line(plain(own));
     let label = text.trim_end_matches([':', '：']).trim();
     let is_label = !label.is_empty()
         && label.chars().count() <= MAX_GROUP_CHARS
