@@ -18,7 +18,7 @@ type Pair = ((usize, usize), (usize, usize));
 
 /// Makes strong emphasis of the pairs of `**` that were left in texts. `text` is what the spans point into, from `text_start` on.
 pub(super) fn mend<'a>(events: Vec<Spanned<'a>>, text: &'a str, text_start: usize) -> Vec<Spanned<'a>> {
-    if !events.iter().any(|(event, _)| matches!(event, Event::Text(part) if part.contains('*'))) {
+    if !events.iter().any(|(event, _)| matches!(event, Event::Text(part) if part.as_bytes().contains(&b'*'))) {
         return events;
     }
     let mut marks: Vec<((usize, usize), bool)> =

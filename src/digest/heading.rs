@@ -212,14 +212,12 @@ impl<'c> Context<'c, '_> {
 
     fn role(&self, node: &Node, facts: &Facts, group: &Group) -> Role {
         let Facts { linked, strength, shape, has_prose } = *facts;
-        let Some(heading) = node.heading else { return Role::Skipped };
-        let text = self.outline.text_of(heading);
         let item = Role::Item(if linked { ItemWhy::LinkedHeading } else { ItemWhy::Heading });
         let holds = !node.children.is_empty() || shape.is_marked();
-        if self.is_skipped(&text) {
+        if node.heading.is_none() || self.is_skipped(node) {
             return Role::Skipped;
         }
-        if self.known(&text).is_some() && (!group.inside || holds) {
+        if self.known_by(self.name(node)).is_some() && (!group.inside || holds) {
             return Role::Section(SectionWhy::Configured);
         }
         if let Some(level) = self.rules.section_level
@@ -390,10 +388,11 @@ impl<'c> Context<'c, '_> {
 
     /// The section that the configuration has for a heading.
     pub fn known(&self, heading: &str) -> Option<&'c SectionRule> {
-        if self.rules.sections.is_empty() {
-            return None;
-        }
-        let name = name::comparable(heading);
+        if self.rules.sections.is_empty() { None } else { self.known_by(&name::comparable(heading)) }
+    }
+
+    /// The section that the configuration has for headings that compare by a name.
+    fn known_by(&self, name: &str) -> Option<&'c SectionRule> {
         let mut rules = self.rules.sections.iter();
         rules.find(|rule| rule.headings.iter().chain(&rule.title).any(|heading| name::comparable(heading) == name))
     }
@@ -427,12 +426,8 @@ impl<'c> Context<'c, '_> {
         configured.next().or_else(|| learnt.first().map(|(_, title)| (*title).to_owned()))
     }
 
-    fn is_skipped(&self, heading: &str) -> bool {
-        if self.rules.skip.is_empty() {
-            return false;
-        }
-        let name = name::comparable(heading);
-        self.rules.skip.iter().any(|heading| name::comparable(heading) == name)
+    fn is_skipped(&self, node: &Node) -> bool {
+        self.rules.skip.iter().any(|heading| name::comparable(heading) == self.name(node))
     }
 
     /// Whether a link to another site covers a heading or begins it.
@@ -457,12 +452,13 @@ impl<'c> Context<'c, '_> {
             return true;
         }
         let [issue] = layout.issues.as_slice() else { return false };
+        if !self.learnt.one_story_a_file() || layout.title.is_none() {
+            return false;
+        }
         let linked_headings = issue.nodes.iter().filter(|n| n.heading.is_some_and(|at| self.is_linked(at))).count();
         let lists = (0..self.outline.blocks.len()).filter(|at| self.outline.blocks[*at].kind == Kind::List);
         let linked_entries: usize = lists.map(|at| split::linked_entries(self.outline.of(at))).sum();
-        self.learnt.one_story_a_file()
-            && layout.title.is_some()
-            && linked_headings < 2
+        linked_headings < 2
             && linked_entries < LIST_OF_STORIES
             && !matches!(split::shape(self.outline, &issue.lead), Shape::Numbered | Shape::Bold | Shape::Table)
     }

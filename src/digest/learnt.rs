@@ -4,7 +4,7 @@
 //! A [`Lesson`] is what one file contributes, a [`Tally`] counts them, [`Learnt`] is what follows. A file's lesson depends on
 //! nothing learnt, so that learning ends after one round.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 
@@ -36,9 +36,9 @@ pub struct Lesson {
     /// Its headings by what they are compared by, as its author wrote them.
     names: BTreeMap<String, String>,
     /// The texts that could be noise: what stands first below a heading, and what closes the file.
-    texts: HashSet<u64>,
+    texts: BTreeSet<u64>,
     /// How its paragraphs begin.
-    openings: HashSet<u64>,
+    openings: BTreeSet<u64>,
 }
 
 impl Lesson {
@@ -240,8 +240,14 @@ impl Tally {
         *self.digests.entry(lesson.group.clone()).or_default() += 1;
         let names = self.names.entry(lesson.group.clone()).or_default();
         for (name, title) in &lesson.names {
-            *names.entry(name.clone()).or_default() += 1;
-            self.titles.entry(name.clone()).or_insert_with(|| title.clone());
+            if let Some(count) = names.get_mut(name) {
+                *count += 1;
+            } else {
+                names.insert(name.clone(), 1);
+            }
+            if !self.titles.contains_key(name) {
+                self.titles.insert(name.clone(), title.clone());
+            }
         }
         lesson.texts.iter().for_each(|text| *self.texts.entry(*text).or_default() += 1);
         lesson.openings.iter().for_each(|opening| *self.openings.entry(*opening).or_default() += 1);

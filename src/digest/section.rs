@@ -270,7 +270,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
     /// That an item has no link is worth a word only where nearly all others beside it have one.
     pub fn keep_exceptions(&mut self) {
         let mut lines: HashSet<usize> = HashSet::new();
-        for section in &self.sections {
+        for section in self.sections.iter().filter(|section| section.items.iter().any(|item| item.link.is_none())) {
             let is_numbered = |item: &Item| {
                 self.reader.source.line_text(item.line).trim_start().starts_with(|c: char| c.is_ascii_digit())
             };
@@ -297,8 +297,8 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         let mut findings = Vec::new();
         let mut sections = std::mem::take(&mut self.sections);
         for section in &mut sections {
-            let mut by_link: HashMap<&str, usize> = HashMap::new();
-            let mut by_title: HashMap<u64, usize> = HashMap::new();
+            let mut by_link: HashMap<&str, usize> = HashMap::with_capacity(section.items.len());
+            let mut by_title: HashMap<u64, usize> = HashMap::with_capacity(section.items.len());
             let mut doubles: Vec<usize> = Vec::new();
             for (at, item) in section.items.iter().enumerate() {
                 let title = letters(&item.title);
