@@ -24,10 +24,10 @@ use crate::ledger::{Held, hold};
 use crate::library;
 use crate::library::watch::Watch;
 use crate::site::Site;
-use mill::{Mill, Outcome, Reason, Result};
+use mill::{Mill, Outcome, Reason, Verdict};
 
 /// How often a confirmation is looked for while a change is held back.
-const CONFIRMATION_INTERVAL: Duration = Duration::from_millis(500);
+const CONFIRMATION_INTERVAL: Duration = Duration::from_secs(1);
 
 /// So many held entries are told in the log; all are in the state folder.
 const MOST_TOLD: usize = 20;
@@ -70,7 +70,7 @@ pub struct Daemon {
     stop: CancellationToken,
     next_moment: Option<DateTime<Utc>>,
     failing: Option<String>,
-    /// A build that was due whatever the folder says has failed so far.
+    /// A build has failed, so the next look builds whatever the folder says.
     must_build: bool,
     /// The fingerprint of a change that waits to be confirmed.
     held: Option<String>,
@@ -101,8 +101,9 @@ impl Daemon {
         let first = tokio::task::spawn_blocking(move || {
             let mut mill = open(options.mill);
             let outcome = mill.turn(&HashSet::new(), Reason::Always, None, Utc::now())?;
-            // What readers had is shown until there is a site, or the change is confirmed.
-            let before = mill.last_shown()?;
+            // What readers had is shown until the change is confirmed.
+            let is_held = matches!(outcome.verdict, Verdict::Held(_));
+            let before = if is_held { mill.last_shown()? } else { Site::restored(Vec::new(), &mill.options().site) };
             anyhow::Ok((mill, outcome, before))
         });
         let (mill, outcome, before) = first.await.context("the first build broke off")??;
@@ -163,8 +164,12 @@ impl Daemon {
         let confirmation = self.confirmation.clone().filter(|_| self.held.is_some());
         let confirmed = async {
             let Some(file) = confirmation else { return std::future::pending().await };
-            while !file.exists() {
+            // Asked after the wait, so that a file which cannot be taken away costs a look at times and no more.
+            loop {
                 tokio::time::sleep(CONFIRMATION_INTERVAL).await;
+                if file.exists() {
+                    return;
+                }
             }
         };
         tokio::select! {
@@ -200,7 +205,7 @@ impl Daemon {
         if let Some(reason) = self.watch.complaint() {
             tracing::warn!(%reason, "the folder cannot be watched; it is looked at regularly instead");
         }
-        self.must_build = reason == Reason::Always && outcome.is_err();
+        self.must_build = outcome.is_err();
         match outcome {
             Ok(outcome) => self.publish(outcome),
             Err(error) => self.tell_failure(&error),
@@ -212,9 +217,9 @@ impl Daemon {
             tracing::info!("the content folder can be read again");
         }
         tell(&outcome);
-        match outcome.result {
-            Result::Same => {}
-            Result::Site(site) => {
+        match outcome.verdict {
+            Verdict::Same => {}
+            Verdict::Site(site) => {
                 if self.held.take().is_some() {
                     tracing::info!("nothing is held back any more");
                 }
@@ -225,7 +230,7 @@ impl Daemon {
                 self.next_moment = outcome.next;
                 self.site.send_replace(Arc::from(site));
             }
-            Result::Held(held) => self.tell_held(held),
+            Verdict::Held(held) => self.tell_held(held),
         }
     }
 
@@ -289,7 +294,7 @@ fn tell(outcome: &Outcome) {
             Severity::Note => tracing::debug!(%path, line, column, %message, %remedy, "finding"),
         }
     }
-    let Result::Site(site) = &outcome.result else { return };
+    let Verdict::Site(site) = &outcome.verdict else { return };
     let Site { digests, items, .. } = &**site;
     let (changed, removed) = (summary(&outcome.changes.changed), summary(&outcome.changes.removed));
     let elapsed_ms = outcome.elapsed.as_millis();

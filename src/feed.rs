@@ -17,7 +17,7 @@ use chrono::{DateTime, FixedOffset, TimeDelta};
 
 use crate::digest::html::{escaped, link_paragraph};
 use crate::digest::text::cut;
-use crate::digest::{Dedupe, Digest, Item, Rules, Section};
+use crate::digest::{Dedupe, Item, Rules, Section};
 use crate::ledger::{self, Identity, Moment, Settled, Standing, canonical_link};
 use archive::{Chain, Makings, Month};
 
@@ -177,9 +177,10 @@ pub fn gather(digests: &[Arc<Settled>], rules: &Rules, options: &Options, ids: &
             by_section.entry(slug).or_default().push(seat.clone());
         }
     }
-    let is_shown =
-        |settled: &&Arc<Settled>| !settled.digest.is_empty() && settled.identity.standing != Standing::Withdrawn;
-    let whole = digests.iter().filter(is_shown).map(|settled| Seat { settled: settled.clone(), spot: None });
+    let whole = digests
+        .iter()
+        .filter(|settled| !settled.is_empty())
+        .map(|settled| Seat { settled: settled.clone(), spot: None });
     let makings = Arc::new(Makings::new(options, ids));
     let mut months = Vec::new();
     let mut with_history = |named: Named<'_>, seats: Vec<Seat>| {
@@ -344,7 +345,8 @@ impl Gatherer<'_> {
     fn whole(&self, settled: &Settled) -> Entry {
         let Settled { digest, key, identity, .. } = settled;
         let page = absolute(&self.options.base_url, &digest_route(key));
-        let first_titles = digest.items().map(|(_, item)| item.title.as_str()).take(5).collect::<Vec<_>>().join("; ");
+        let titles = settled.sections().flat_map(|(_, items)| items).map(|(item, _)| item.title.as_str());
+        let first_titles = titles.take(5).collect::<Vec<_>>().join("; ");
         Entry {
             id: identity.id.clone(),
             title: without_tags(&digest.title),
@@ -353,7 +355,7 @@ impl Gatherer<'_> {
             updated: identity.updated,
             html: match self.whole_html(settled) {
                 html if html.is_empty() || html.len() > self.options.max_bytes / DIGEST_SHARE => {
-                    format!("{}{}", contents(digest), link_paragraph(&page, &digest.title))
+                    format!("{}{}", contents(settled), link_paragraph(&page, &digest.title))
                 }
                 html => html,
             },
@@ -369,21 +371,16 @@ impl Gatherer<'_> {
 
     fn whole_html(&self, settled: &Settled) -> String {
         let mut html = settled.digest.preamble.clone();
-        html.push_str(&contents(&settled.digest));
-        let mut identities = settled.items.iter();
-        for section in &settled.digest.sections {
-            if !section.title.is_empty() && !section.items.is_empty() {
+        html.push_str(&contents(settled));
+        for (section, items) in settled.sections() {
+            if !section.title.is_empty() {
                 let _ = write!(html, "<h2>{}</h2>", escaped(&section.title));
             }
-            for (item, identity) in section.items.iter().zip(identities.by_ref()) {
-                match &identity.standing {
-                    Standing::Published => {}
-                    Standing::Retracted { reason } => {
-                        let notice = notice(&self.options.retracted, reason);
-                        let _ = write!(html, "<h3>{}</h3>{notice}", escaped(&item.title));
-                        continue;
-                    }
-                    Standing::Withdrawn => continue,
+            for (item, identity) in items {
+                if let Standing::Retracted { reason } = &identity.standing {
+                    let notice = notice(&self.options.retracted, reason);
+                    let _ = write!(html, "<h3>{}</h3>{notice}", escaped(&item.title));
+                    continue;
                 }
                 let page = absolute(&self.options.base_url, &item_route(&settled.key, &identity.anchor));
                 let link = escaped(item.link.as_deref().unwrap_or(&page));
@@ -433,8 +430,9 @@ impl Gatherer<'_> {
         let of_newest = seats.iter().filter(|seat| Some(&begun(seat)) == moments.first());
         let Some(newest) = of_newest.map(|seat| seat.published()).max() else { return Vec::new() };
         let oldest = newest - TimeDelta::days(i64::from(self.options.days));
-        let last = self.options.digests.checked_sub(1).map(|last| moments[last.min(moments.len() - 1)]);
-        seats.retain(|seat| seat.published() > oldest || last.is_some_and(|last| begun(seat) >= last));
+        // The newest digest is shown whatever the window.
+        let last = moments[self.options.digests.max(1).min(moments.len()) - 1];
+        seats.retain(|seat| seat.published() > oldest || begun(seat) >= last);
         let mut bytes = 0_usize;
         let mut entries = Vec::new();
         for seat in seats {
@@ -482,10 +480,10 @@ pub fn notice(label: &str, reason: &str) -> String {
     }
 }
 
-fn contents(digest: &Digest) -> String {
+fn contents(settled: &Settled) -> String {
     let mut html = String::new();
-    for section in digest.sections.iter().filter(|section| !section.items.is_empty() && !section.title.is_empty()) {
-        let titles = section.items.iter().map(|item| escaped(&item.title)).collect::<Vec<_>>();
+    for (section, items) in settled.sections().filter(|(section, _)| !section.title.is_empty()) {
+        let titles = items.iter().map(|(item, _)| escaped(&item.title)).collect::<Vec<_>>();
         let _ = write!(
             html,
             "<p><strong>{}</strong></p><ul><li>{}</li></ul>",

@@ -3,7 +3,7 @@
 //! [`Ledger::settle`] turns digests into what readers may see of them at a moment. It is the only place where "now" has a
 //! say. A new id is made of the digest's key and the story's canonical link, so that it comes out the same without any
 //! memory; an item that was published before is recognised and keeps the id it had (`ledger::recognition`). What a newcomer gets
-//! wrong: nothing here depends on a position, a file name or the public address.
+//! wrong: nothing here depends on a position or a file name, nor, once the first id was given, on the public address.
 
 pub mod guard;
 pub mod hold;
@@ -22,14 +22,15 @@ use bytes::Bytes;
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 
-use crate::digest::Digest;
 use crate::digest::learnt::Memory;
+use crate::digest::{Digest, Item, Section};
 use crate::finding::{Code, Finding, Place};
-use recognition::Prints;
+use guard::Case;
+use recognition::{Features, Past, Prints, Recognised};
 use store::{Rows, Store};
 use words::Hash;
 
-pub use guard::{Fate, Held, Touched};
+pub use guard::{Fate, Held, Judgement, Touched};
 pub use settling::{Change, Changes, What};
 pub use words::canonical_link;
 
@@ -132,6 +133,28 @@ pub struct Settled {
     pub items: Vec<Identity>,
 }
 
+impl Settled {
+    /// The sections with the items that readers see, a notice in the place of some; sections without any are left out.
+    pub fn sections(&self) -> impl Iterator<Item = (&Section, Vec<(&Item, &Identity)>)> {
+        let mut identities = self.items.iter();
+        self.digest.sections.iter().filter_map(move |section| {
+            let items = section.items.iter().zip(identities.by_ref());
+            let shown: Vec<_> = items.filter(|(_, identity)| identity.standing != Standing::Withdrawn).collect();
+            (!shown.is_empty()).then_some((section, shown))
+        })
+    }
+
+    /// How many items readers see.
+    pub fn len(&self) -> usize {
+        self.items.iter().filter(|identity| identity.standing != Standing::Withdrawn).count()
+    }
+
+    /// Whether readers see no item.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// What readers may see at a moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settlement {
@@ -218,14 +241,46 @@ impl Records {
         let records = if is_digest { &mut self.digests } else { &mut self.items };
         records.insert(name, record);
     }
+
+    /// Keys whose digests were there at the last look and are not among these.
+    fn absent(&self, digests: &[(String, Arc<Digest>)]) -> BTreeSet<String> {
+        let was_there = |key: &str| self.digests.get(key).is_some_and(|record| record.gone.is_none());
+        self.prints.absent(digests.iter().map(|(_, digest)| digest.key.as_str()), was_there)
+    }
+}
+
+impl Past for Records {
+    fn is_given(&self, id: &str) -> bool {
+        self.items.contains_key(id)
+    }
+
+    fn was_there(&self, id: &str) -> bool {
+        let gone = self.items.get(id).and_then(|record| record.gone);
+        // What went with its digest was there until then.
+        gone.is_none_or(|gone| self.digests.values().any(|digest| digest.gone == Some(gone)))
+    }
+
+    fn published(&self, id: &str) -> Option<i64> {
+        self.items.get(id).map(|record| record.published.timestamp())
+    }
 }
 
 /// The feeds as readers have them: the ids of their entries, by the feed's route.
 pub type Shown = BTreeMap<String, BTreeSet<String>>;
 
+/// An entry that a feed showed and then did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Loss {
+    at: Moment,
+    feed: String,
+    id: String,
+}
+
 /// What of a site outlasts the process.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
+    /// What it takes from readers, as [`Ledger::judge`] tells; nothing when that was confirmed.
+    pub losses: Vec<(String, String)>,
     /// The entries of each feed.
     pub shown: Shown,
     /// The pages by their route.
@@ -317,6 +372,8 @@ pub struct Ledger {
     records: Records,
     memory: Memory,
     shown: Shown,
+    /// What was taken from readers within [`guard::RECENT`].
+    losses: Vec<Loss>,
     validators: Validators,
     folder: Option<PathBuf>,
     store: Store,
@@ -340,7 +397,8 @@ impl Ledger {
         let (memory, shown, authority) = (store.memory()?, store.shown()?, store.publication(AUTHORITY)?);
         let (validators, is_pinned) = (store.validators()?, authority.is_some());
         let folder = folder.map(Path::to_owned);
-        Ok(Ledger { records, memory, shown, validators, folder, store, authority, is_pinned, unwritten: Vec::new() })
+        let (losses, unwritten) = (store.losses()?, Vec::new());
+        Ok(Ledger { records, memory, shown, losses, validators, folder, store, authority, is_pinned, unwritten })
     }
 
     /// The ledger of a state folder, `ledger.sqlite`, made if need be.
@@ -418,20 +476,36 @@ impl Ledger {
     pub fn find(&self, name: &str, options: &Options) -> anyhow::Result<Vec<Story>> {
         let page = page_of(name);
         let story = canonical_link(name, options);
-        let is_it = |entry: &Story| match &page {
-            _ if entry.id == name => true,
-            Some((key, anchor)) if entry.is_digest => anchor.is_empty() && entry.digest == *key,
-            Some((_, anchor)) if anchor.is_empty() => false,
-            Some((key, anchor)) => key.starts_with(&entry.digest) && entry.id.ends_with(&format!("/{anchor}")),
-            None => entry.link.as_deref().is_some_and(|link| canonical_link(link, options) == story),
-        };
-        let mut found: Vec<Story> = self.store.entries()?.into_iter().filter(is_it).collect();
-        for entry in &mut found {
-            if entry.is_digest {
-                let (authority, date) = (&options.authority, &options.authority_date);
-                let first = self.authority.clone().unwrap_or_else(|| format!("{authority},{date}"));
-                entry.id = format!("tag:{first}:{}", entry.digest);
+        let is_story = |entry: &Story| entry.link.as_deref().is_some_and(|link| canonical_link(link, options) == story);
+        let is_at = |entry: &Story, (key, anchor): &(String, String)| match anchor.as_str() {
+            "" => entry.is_digest && entry.digest == *key,
+            anchor => {
+                let is_its_digest =
+                    key.strip_prefix(&entry.digest).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+                !entry.is_digest && is_its_digest && entry.id.ends_with(&format!("/{anchor}"))
             }
+        };
+        let mut entries = self.store.entries()?;
+        let (authority, date) = (&options.authority, &options.authority_date);
+        let first = self.authority.clone().unwrap_or_else(|| format!("{authority},{date}"));
+        for entry in entries.iter_mut().filter(|entry| entry.is_digest) {
+            entry.id = format!("tag:{first}:{}", entry.digest);
+        }
+        let mut found: Vec<Story> = Vec::new();
+        for is_it in
+            [&(|entry: &Story| entry.id == name || is_story(entry)) as &dyn Fn(&Story) -> bool, &|entry: &Story| {
+                page.as_ref().is_some_and(|page| is_at(entry, page))
+            }]
+        {
+            if found.is_empty() {
+                found = entries.extract_if(.., |entry| is_it(entry)).collect();
+            }
+        }
+        // An address on our pages is of one digest: the key of another edition may begin with that of the first.
+        let longest = found.iter().map(|entry| entry.digest.len()).max().unwrap_or_default();
+        let is_page = page.is_some() && !found.iter().any(|entry| entry.id == name || is_story(entry));
+        found.retain(|entry| !is_page || entry.digest.len() == longest);
+        for entry in &mut found {
             entry.events = self.store.history(&entry.id)?;
             let feeds = self.shown.iter().filter(|(_, ids)| ids.contains(&entry.id));
             entry.feeds = feeds.map(|(route, _)| route.clone()).collect();
@@ -439,7 +513,7 @@ impl Ledger {
         Ok(found)
     }
 
-    /// Whether a settlement may be shown, whose feeds would show `next`; if not, what would become of which entries.
+    /// What readers would see of a settlement whose feeds would show `next`, and whether that must be confirmed first.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -450,40 +524,89 @@ impl Ledger {
         next: &Shown,
         limits: &guard::Options,
         options: &Options,
-    ) -> anyhow::Result<Option<Held>> {
-        let newest = settlement.digests.first().map(|settled| settled.digest.key.as_str());
-        let over = |counts: &dyn Fn(&str) -> bool| guard::judge(&self.shown, next, changes, newest, limits, counts);
-        if over(&|_| true).is_empty() {
-            return Ok(None);
+    ) -> anyhow::Result<Judgement> {
+        if self.shown.is_empty() {
+            return Ok(Judgement::default());
         }
+        let known = settlement.digests.iter().filter(|settled| self.records.digests.contains_key(&settled.key));
+        let newest = known.map(|settled| settled.digest.date).max();
+        let newest = settlement.digests.iter().filter(|settled| Some(settled.digest.date) >= newest);
+        let newest: HashSet<&str> = newest
+            .flat_map(|settled| settled.items.iter().chain([&settled.identity]))
+            .map(|identity| identity.id.as_str())
+            .collect();
         let edited = self.edited(settlement, options);
         let mut families = self.records.prints.families();
         let digests = self.records.sources.iter().map(|(key, made)| (options.tag(key), made.family.as_str()));
         let digests: Vec<(String, &str)> = digests.collect();
         families.extend(digests.iter().map(|(id, family)| (id.as_str(), *family)));
-        let over = over(&|id| families.get(id).is_none_or(|family| edited.contains(*family)));
-        if over.is_empty() {
-            return Ok(None);
-        }
+        let of = |is_so: fn(&Change) -> bool| changes.entries.iter().filter(move |change| is_so(change));
+        let mut gone: HashSet<&str> =
+            of(|it| it.what == What::Gone && it.record.retracted.is_none()).map(|change| change.id.as_str()).collect();
+        // What stays of what readers have, by story and title: it may stand in two places.
+        let ids: HashSet<&str> = self.shown.values().flatten().map(String::as_str).collect();
+        let features = self.records.prints.features(|id| ids.contains(id));
+        let stays: HashMap<Features, &str> =
+            features.iter().filter(|(id, _)| !gone.contains(*id)).map(|(id, features)| (*features, *id)).collect();
+        let is_story = |features: &Features| features.0.is_some();
+        gone.retain(|id| !features.get(id).is_some_and(|it| is_story(it) && stays.contains_key(it)));
+        let new = of(|it| it.what == What::Published && !it.is_digest);
+        let repeated = new.filter_map(|change| {
+            let features = recognition::features_of(change.link.as_deref(), &change.title, options);
+            let before = stays.get(&features).filter(|_| is_story(&features))?;
+            Some((*before, change.id.as_str()))
+        });
+        let case = Case {
+            shown: &self.shown,
+            next,
+            recent: self.recent(changes.at),
+            gone,
+            corrected: of(|it| it.what == What::Corrected && !it.is_digest).map(|it| it.id.as_str()).collect(),
+            repeated: repeated.collect(),
+            is_newest: &|id| newest.contains(id),
+            is_edited: &|id| families.get(id).is_none_or(|family| edited.contains(*family)),
+        };
+        let (feeds, losses) = (case.over(limits), case.losses());
+        let held = if feeds.is_empty() { None } else { Some(self.held(feeds, &case, changes, options)?) };
+        Ok(Judgement { held, losses })
+    }
+
+    /// What was taken from readers a while ago and is still gone: feeds and ids.
+    fn recent(&self, now: Moment) -> HashSet<(&str, &str)> {
+        let is_recent = |loss: &&Loss| loss.at + guard::RECENT > now;
+        let is_gone = |loss: &&Loss| !self.shown.get(&loss.feed).is_some_and(|shown| shown.contains(&loss.id));
+        let recent = self.losses.iter().filter(is_recent).filter(is_gone);
+        recent.map(|loss| (loss.feed.as_str(), loss.id.as_str())).collect()
+    }
+
+    fn held(
+        &self,
+        feeds: Vec<(String, usize, usize)>,
+        case: &Case<'_>,
+        changes: &Changes,
+        options: &Options,
+    ) -> anyhow::Result<Held> {
         let reidentified = self.reidentified(changes, options)?;
-        let gone: HashMap<&str, &Change> = changes.entries.iter().map(|change| (change.id.as_str(), change)).collect();
-        let ids: BTreeSet<&String> = over.values().flatten().collect();
+        let changed: HashMap<&str, &Change> = changes.entries.iter().map(|it| (it.id.as_str(), it)).collect();
         let mut entries = Vec::new();
-        for id in ids {
-            let change = gone.get(id.as_str());
+        for id in case.all_touched() {
+            let change = changed.get(id);
             let name = change.filter(|change| change.is_digest).map_or(id, |change| &change.digest);
             let before = self.store.published(name)?;
-            let before = before.unwrap_or_else(|| Published { id: id.clone(), title: id.clone(), link: None });
-            let fate = match (reidentified.get(id), change) {
-                (Some(new), _) => Fate::Reidentified { id: new.id.clone(), title: new.title.clone() },
-                (None, Some(Change { what: What::Corrected, .. })) => Fate::Corrected,
-                _ => Fate::Vanishes,
+            let before = before.unwrap_or_else(|| Published { id: id.to_owned(), title: id.to_owned(), link: None });
+            let fate = match (reidentified.get(id), case.repeated.get(id), change) {
+                (Some(new), _, _) => Fate::Reidentified { id: new.id.clone(), title: new.title.clone() },
+                (None, _, Some(Change { what: What::Gone, .. })) => Fate::Vanishes,
+                (None, Some(new), _) => Fate::Repeated { id: (*new).to_owned() },
+                (None, None, Some(Change { what: What::Corrected, is_digest: false, record, .. })) => {
+                    Fate::Corrected { hash: record.hash }
+                }
+                _ => Fate::Leaves,
             };
-            entries.push(Touched { before: Published { id: id.clone(), ..before }, fate });
+            entries.push(Touched { before: Published { id: id.to_owned(), ..before }, fate });
         }
-        let feeds = over.iter().map(|(feed, ids)| (feed.clone(), ids.len(), self.shown[feed].len())).collect();
         let new = changes.entries.iter().filter(|change| change.what == What::Published && !change.is_digest).count();
-        Ok(Some(Held { fingerprint: guard::fingerprint(&entries), feeds, entries, new }))
+        Ok(Held { fingerprint: guard::fingerprint(&entries), feeds, entries, new })
     }
 
     /// The digests, by the key that their files share, of which an author wrote something else than what was published, or
@@ -527,6 +650,48 @@ impl Ledger {
         self.store.published(id)
     }
 
+    /// Takes in which digests wait, also while nothing else of a settlement is shown.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn commit_waiting(&mut self, changes: &Changes) -> anyhow::Result<()> {
+        let rows = Rows { at: changes.at, waiting: changes.waiting.clone(), ..Rows::default() };
+        self.take_waiting(&rows.waiting);
+        self.write(rows)
+    }
+
+    fn take_waiting(&mut self, waiting: &[(String, bool)]) {
+        for (key, waits) in waiting {
+            if *waits {
+                self.records.waiting.insert(key.clone())
+            } else {
+                self.records.waiting.remove(key)
+            };
+        }
+    }
+
+    /// Writes what could not be written the last time.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_again(&mut self) -> anyhow::Result<()> {
+        self.write(Rows::default())
+    }
+
+    /// Writes rows, and before them what could not be written the last time.
+    fn write(&mut self, rows: Rows) -> anyhow::Result<()> {
+        if !rows.is_empty() {
+            // Of what is written later only the last counts.
+            let routes: HashSet<&String> = rows.pages.iter().map(|(route, _)| route).collect();
+            self.unwritten.iter_mut().for_each(|earlier| earlier.pages.retain(|(route, _)| !routes.contains(route)));
+            self.unwritten.push(rows);
+        }
+        self.store.write(&self.unwritten)?;
+        self.is_pinned |= self.unwritten.iter().any(|rows| !rows.publication.is_empty());
+        self.unwritten.clear();
+        Ok(())
+    }
+
     /// Takes in what readers see from now on: what a settlement changed, what was learnt of the folder, and what the feeds
     /// show. One transaction: after a power cut all of it is there, or nothing.
     ///
@@ -549,9 +714,7 @@ impl Ledger {
                 rows.first_seen.push((path.clone(), *date));
             }
         }
-        for (key, prints) in changes.prints {
-            self.records.prints.replace(key, prints);
-        }
+        self.records.prints.take(&changes.recognised);
         for (key, waits) in &changes.waiting {
             if *waits {
                 self.records.waiting.insert(key.clone())
@@ -564,7 +727,15 @@ impl Ledger {
             let name = if change.is_digest { &change.digest } else { &change.id };
             self.records.take(name.clone(), change.is_digest, change.record.clone());
         }
-        let Snapshot { shown, pages } = snapshot;
+        let Snapshot { losses, shown, pages } = snapshot;
+        let before = self.losses.len();
+        self.losses.retain(|loss| loss.at + guard::RECENT > changes.at);
+        let is_pruned = self.losses.len() < before;
+        let at = changes.at;
+        self.losses.extend(losses.into_iter().map(|(feed, id)| Loss { at, feed, id }));
+        if is_pruned || self.losses.len() > before {
+            rows.losses = Some(self.losses.clone());
+        }
         self.shown = shown;
         rows.pages
             .extend(self.validators.keys().filter(|route| !pages.contains_key(*route)).map(|it| (it.clone(), None)));
@@ -577,16 +748,11 @@ impl Ledger {
             }
         }
         (rows.entries, rows.waiting, rows.sources) = (changes.entries, changes.waiting, changes.sources);
+        rows.renamed = changes.recognised.renamed;
         if !self.is_pinned {
             rows.publication.extend(self.authority.iter().map(|authority| (AUTHORITY.to_owned(), authority.clone())));
         }
-        if !rows.is_empty() {
-            self.unwritten.push(rows);
-        }
-        self.store.write(&self.unwritten)?;
-        self.is_pinned |= self.authority.is_some();
-        self.unwritten.clear();
-        Ok(())
+        self.write(rows)
     }
 }
 
@@ -594,7 +760,8 @@ impl Ledger {
 pub fn derived_ids(digests: &[(String, Arc<Digest>)], options: &Options) -> HashMap<String, Vec<String>> {
     let mut sorted: Vec<_> = digests.iter().collect();
     sorted.sort_by(|one, other| one.0.cmp(&other.0));
-    let (names, _) = Prints::default().recognise(&sorted, &mut BTreeSet::new(), &|_| false, options);
+    let (nothing, mut recognised) = (Records::default(), Recognised::default());
+    let names = Prints::default().recognise(&sorted, &mut BTreeSet::new(), &nothing, options, &mut recognised);
     let ids = sorted.into_iter().zip(names);
     ids.map(|((key, _), names)| (key.clone(), names.into_iter().map(|(_, id)| id).collect())).collect()
 }

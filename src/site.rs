@@ -188,7 +188,7 @@ impl Site {
             not_found,
             root: feed::root_path(&options.feeds.base_url),
             digests: digests.len(),
-            items: digests.iter().map(|settled| settled.items.len()).sum(),
+            items: digests.iter().map(|settled| settled.len()).sum(),
             shown: feeds.shown(),
             is_partial: false,
         }
@@ -219,7 +219,7 @@ impl Site {
             let body = is_kept(route).then(|| page.body().clone());
             Some((route.clone(), ShownPage { hash: page.hash().to_owned(), modified, body }))
         });
-        Snapshot { shown: self.shown.clone(), pages: pages.collect() }
+        Snapshot { losses: Vec::new(), shown: self.shown.clone(), pages: pages.collect() }
     }
 
     /// The route of a request's path, whether or not a proxy took the public address's own path off.

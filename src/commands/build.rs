@@ -8,7 +8,7 @@ use chrono::Utc;
 
 use super::{content_of, mill_options, options_for};
 use crate::cli::Build;
-use crate::daemon::mill::{Mill, Reason, Result};
+use crate::daemon::mill::{Mill, Reason, Verdict};
 use crate::deliver::folder;
 use crate::finding::{Finding, Severity};
 
@@ -26,12 +26,14 @@ pub(super) fn run(arguments: &Build) -> anyhow::Result<ExitCode> {
     for finding in outcome.changes.new_findings.iter().filter(above_notes) {
         tracing::warn!(path = %finding.path, line = finding.line, message = %finding.message, remedy = %finding.remedy, "finding");
     }
-    let site = match outcome.result {
-        Result::Site(site) => site,
-        Result::Same => bail!("nothing was built"),
-        Result::Held(held) => {
+    let site = match outcome.verdict {
+        Verdict::Site(site) => site,
+        Verdict::Same => bail!("nothing was built"),
+        Verdict::Held(held) => {
             held.entries.iter().for_each(|entry| tracing::error!("held back: {entry}"));
-            bail!("nothing was published: {held}. Mend the digests, or run `feedmill confirm` and build again")
+            bail!(
+                "nothing was published: {held}. Mend the digests, or run `feedmill confirm --state DIR` and build again"
+            )
         }
     };
     folder::write(&site, &arguments.output, &content).context("nothing was published")?;

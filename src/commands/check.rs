@@ -143,7 +143,7 @@ fn of_folder(folder: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let findings = library.findings().into_iter().chain(settlement.waiting.iter().map(Waiting::finding));
     let findings =
         findings.chain(changed_ids(&settlement.digests, &ledger.reidentified(&changes, &site.ids)?, &ledger)?);
-    let held = ledger.judge(&settlement, &changes, &feeds.shown(), &options.guard, &site.ids)?;
+    let held = ledger.judge(&settlement, &changes, &feeds.shown(), &options.guard, &site.ids)?.held;
     let findings = findings.chain(held.iter().map(held_back));
     let findings = findings.chain(feeds_that_overflow(&settlement.digests, &feeds, options));
     let mut findings: Vec<Finding> =
@@ -225,7 +225,7 @@ fn held_back(held: &Held) -> Finding {
     let more = held.entries.len().saturating_sub(FEW);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     let message = format!("{held}: {}{more}", entries.join("; "));
-    let remedy = "mend the digests; or publish it, and run `feedmill confirm` on the server";
+    let remedy = "mend the digests; or publish it, and run `feedmill confirm --state DIR` on the server";
     Finding::new("", Place::START, Code::HeldBack, message, remedy)
 }
 
@@ -235,7 +235,8 @@ fn feeds_that_overflow(digests: &[Arc<Settled>], feeds: &Feeds, options: &Option
     let sections = feeds.sections.iter().chain([&feeds.all]);
     let overflows = sections.filter_map(|feed| {
         let is_in = |slug: &str| feed.route == "/" || feed.route == format!("/{slug}/");
-        let written = newest.digest.items().filter(|(section, _)| is_in(&section.slug)).count();
+        let sections = newest.sections().filter(|(section, _)| is_in(&section.slug));
+        let written: usize = sections.map(|(_, items)| items.len()).sum();
         let shown = feed.entries.iter().filter(|entry| entry.digest == newest.key).count();
         (shown < written).then(|| {
             let bytes = options.site.feeds.max_bytes;

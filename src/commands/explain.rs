@@ -46,6 +46,7 @@ fn tell(out: &mut impl Write, story: &Story) -> io::Result<()> {
     }
     let now = match (gone, retracted, feeds.as_slice()) {
         (Some(gone), _, _) => format!("in no feed since {gone}"),
+        (None, Some(since), []) => format!("taken back since {since}; the notice is in the archives"),
         (None, Some(since), feeds) => format!("taken back since {since}; the notice is in {}", feeds.join(", ")),
         (None, None, []) => "older than what the feeds show; it is in their archives".to_owned(),
         (None, None, feeds) => format!("in the feeds {}", feeds.join(", ")),
@@ -66,7 +67,6 @@ fn words(event: &Event, before: Option<&Event>) -> String {
         What::Corrected => "corrected",
         What::Gone => return "gone from the digests".to_owned(),
         What::Back => "back again, under the same id",
-        What::Moved => "moved to a digest of another date",
         What::Retracted => "taken back by its author",
         What::Restored => "no longer taken back",
     };

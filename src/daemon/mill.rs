@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::ledger::{Held, Ledger, guard, hold};
+use crate::ledger::{Held, Judgement, Ledger, Snapshot, guard, hold};
 use crate::library::{self, Changes, Library};
 use crate::site::{self, Site};
 
@@ -37,7 +37,7 @@ pub struct Outcome {
     /// What the look at the folder found.
     pub changes: Changes,
     /// What is to be shown.
-    pub result: Result,
+    pub verdict: Verdict,
     /// When another turn would show something else without any file changing.
     pub next: Option<DateTime<Utc>>,
     /// How long it took.
@@ -45,7 +45,7 @@ pub struct Outcome {
 }
 
 /// What is to be shown.
-pub enum Result {
+pub enum Verdict {
     /// What was shown before.
     Same,
     /// A new site.
@@ -133,33 +133,31 @@ impl Mill {
         let Options { site: options, guard, .. } = &self.options;
         let changes = self.library.refresh(busy, options.ids.today(now))?;
         if reason == Reason::Changes && !changes.any() {
-            return Ok(Outcome { changes, result: Result::Same, next: None, elapsed: begun.elapsed() });
+            tell_unwritten(self.ledger.write_again());
+            return Ok(Outcome { changes, verdict: Verdict::Same, next: None, elapsed: begun.elapsed() });
         }
-        let (settlement, settled) = self.ledger.settle(self.library.digests(), now, &options.ids);
+        let (settlement, change) = self.ledger.settle(self.library.digests(), now, &options.ids);
         let next = settlement.next.map(|moment| moment.to_utc());
         let site = Site::build(&settlement.digests, options, previous, self.ledger.validators(), now);
-        let held = self.ledger.judge(&settlement, &settled, &site.shown, guard, &options.ids)?;
-        let held = match held {
-            Some(held) => Some(held).filter(|held| !self.is_confirmed(held)),
-            None => None,
-        };
-        let result = match held {
+        let Judgement { held, losses } = self.ledger.judge(&settlement, &change, &site.shown, guard, &options.ids)?;
+        let is_confirmed = held.as_ref().is_some_and(|held| self.is_confirmed(held));
+        let held = held.filter(|_| !is_confirmed);
+        self.tell_state_folder(held.as_ref());
+        let verdict = match held {
             Some(held) => {
-                self.tell_state_folder(Some(&held));
-                Result::Held(held)
+                tell_unwritten(self.ledger.commit_waiting(&change));
+                Verdict::Held(held)
             }
             None => {
-                self.tell_state_folder(None);
-                if let Err(error) = self.ledger.commit(settled, self.library.memory(), site.snapshot()) {
-                    tracing::error!(
-                        reason = format!("{error:#}"),
-                        "the ledger cannot be written; tried again with the next change"
-                    );
-                }
-                Result::Site(Box::new(site))
+                // What was confirmed counts no more.
+                let losses = if is_confirmed { Vec::new() } else { losses };
+                let snapshot = Snapshot { losses, ..site.snapshot() };
+                let (ledger, memory) = (&mut self.ledger, self.library.memory());
+                tell_unwritten(ledger.commit(change, memory, snapshot));
+                Verdict::Site(Box::new(site))
             }
         };
-        Ok(Outcome { changes, result, next, elapsed: begun.elapsed() })
+        Ok(Outcome { changes, verdict, next, elapsed: begun.elapsed() })
     }
 
     /// What was shown last, as far as the ledger kept it.
@@ -173,10 +171,22 @@ impl Mill {
     /// Whether somebody let a change through; that counts once.
     fn is_confirmed(&self, held: &Held) -> bool {
         let Some(folder) = self.ledger.folder() else { return false };
-        hold::take_confirmation(folder, held).unwrap_or_else(|error| {
-            tracing::error!(reason = format!("{error:#}"), "the confirmation cannot be taken, so it does not count");
-            false
-        })
+        match hold::take_confirmation(folder, held) {
+            Ok(None) => false,
+            Ok(Some(is_of_this)) => {
+                if !is_of_this {
+                    tracing::warn!("what was confirmed is not what is held back; see `feedmill confirm --list`");
+                }
+                is_of_this
+            }
+            Err(error) => {
+                tracing::error!(
+                    reason = format!("{error:#}"),
+                    "the confirmation cannot be taken, so it does not count"
+                );
+                false
+            }
+        }
     }
 
     /// Writes down what is held back, for whoever is to confirm it.
@@ -185,5 +195,12 @@ impl Mill {
         if let Err(error) = hold::write(folder, held) {
             tracing::error!(reason = format!("{error:#}"), "what is held back cannot be written down");
         }
+    }
+}
+
+/// A ledger that cannot be written does not keep a site from being shown.
+fn tell_unwritten(written: anyhow::Result<()>) {
+    if let Err(error) = written {
+        tracing::error!(reason = format!("{error:#}"), "the ledger cannot be written; tried again with the next look");
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use super::{Feed, Gatherer, Options, Seat};
+use super::{Feed, Gatherer, Options, Seat, most_common};
 use crate::ledger;
 
 /// Where a document stands in a feed's history.
@@ -71,17 +71,19 @@ impl Month {
         let gatherer = Gatherer { options, ids };
         let entries: Vec<_> = self.seats.iter().map(|seat| Arc::new(gatherer.entry(seat))).collect();
         let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or(self.head.updated);
-        Feed { entries, updated, chain: self.chain.clone(), ..(*self.head).clone() }
+        // Of the month alone, so that it stays what it is.
+        let language = options.language.clone().or_else(|| most_common(&entries));
+        Feed { entries, updated, language, chain: self.chain.clone(), ..(*self.head).clone() }
     }
 
     /// The same for months that look the same, as long as one of them is kept.
     pub fn key(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (&self.chain, &self.head.title, &self.head.description, &self.head.language).hash(&mut hasher);
+        (&self.chain, &self.head.title, &self.head.description).hash(&mut hasher);
         self.makings.key.hash(&mut hasher);
         for seat in &self.seats {
             // A digest that is kept is nobody else's address.
-            (Arc::as_ptr(&seat.settled.digest), seat.spot, seat.identity()).hash(&mut hasher);
+            (Arc::as_ptr(&seat.settled.digest), &seat.settled.key, seat.spot, seat.identity()).hash(&mut hasher);
         }
         hasher.finish()
     }

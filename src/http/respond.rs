@@ -73,7 +73,7 @@ pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
 
 fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
     let accepted = accepts_gzip(&request.headers);
-    let (encoding, body) = match page.gzip().filter(|_| accepted) {
+    let (encoding, body) = match accepted.then(|| page.gzip()).flatten() {
         Some(gzip) => (Encoding::Gzip, gzip.clone()),
         None => (Encoding::Identity, page.body().clone()),
     };

@@ -1,16 +1,17 @@
 //! The publish guard: a brake before every subscriber sees old entries again, or loses them.
 //!
-//! What a change would take from readers is counted feed by feed, against what each feed shows them now. New entries never
-//! count, nor corrections in the newest digest, which is still being worked on. What a newcomer gets wrong: leaving a feed's
-//! window is no loss, being gone from the content is.
+//! What a change would do to the entries that readers have is counted feed by feed, together with what was taken from them
+//! lately. New entries never count, unless they are there already, nor do corrections in the newest digests, which are still
+//! being worked on. What a newcomer gets wrong: leaving a feed's window is no loss, being gone from the content is.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
+use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
 
-use super::words::canonical_link;
-use super::{Change, Changes, Published, Shown, What};
+use super::words::{Hash, canonical_link};
+use super::{Change, Published, Shown};
 use crate::digest::text::normalized;
 
 /// When a change is held.
@@ -62,8 +63,18 @@ pub enum Fate {
         /// Its title.
         title: String,
     },
+    /// The same comes as new beside it.
+    Repeated {
+        /// The new one.
+        id: String,
+    },
+    /// It is there, but no longer in a feed that showed it.
+    Leaves,
     /// Its words are others.
-    Corrected,
+    Corrected {
+        /// Which they are.
+        hash: Hash,
+    },
 }
 
 impl fmt::Display for Touched {
@@ -74,30 +85,33 @@ impl fmt::Display for Touched {
             Fate::Reidentified { title: now, id: new } => {
                 write!(f, "comes again as new: `{title}` ({id}), now `{now}` ({new})")
             }
-            Fate::Corrected => write!(f, "corrected: `{title}` ({id})"),
+            Fate::Repeated { id: new } => write!(f, "comes twice: `{title}` ({id}), also ({new})"),
+            Fate::Leaves => write!(f, "leaves its section: `{title}` ({id})"),
+            Fate::Corrected { .. } => write!(f, "corrected: `{title}` ({id})"),
         }
     }
 }
 
 impl Held {
-    /// How many of the entries that readers have would vanish, come again as new, be corrected.
-    pub fn counts(&self) -> (usize, usize, usize) {
+    /// How many of the entries that readers have would vanish, come again as new, leave their section, be corrected.
+    pub fn counts(&self) -> [usize; 4] {
         let of = |is_so: fn(&Fate) -> bool| self.entries.iter().filter(|entry| is_so(&entry.fate)).count();
-        (
+        [
             of(|fate| *fate == Fate::Vanishes),
-            of(|fate| matches!(fate, Fate::Reidentified { .. })),
-            of(|fate| *fate == Fate::Corrected),
-        )
+            of(|fate| matches!(fate, Fate::Reidentified { .. } | Fate::Repeated { .. })),
+            of(|fate| *fate == Fate::Leaves),
+            of(|fate| matches!(fate, Fate::Corrected { .. })),
+        ]
     }
 }
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (vanish, again, corrected) = self.counts();
+        let [vanish, again, leave, corrected] = self.counts();
         write!(
             f,
-            "of the entries that readers have, {vanish} would vanish, {again} come again as new and {corrected} be \
-             corrected; {} would be new",
+            "of the entries that readers have, {vanish} would vanish, {again} come again as new, {leave} leave their \
+             section and {corrected} be corrected; {} would be new",
             self.new
         )?;
         for (feed, touched, had) in &self.feeds {
@@ -107,36 +121,106 @@ impl fmt::Display for Held {
     }
 }
 
-/// Feeds over the limit, with the ids that count: those for which `counts` is true, too.
-pub(super) fn judge(
-    shown: &Shown,
-    next: &Shown,
-    changes: &Changes,
-    newest: Option<&str>,
-    options: &Options,
-    counts: &dyn Fn(&str) -> bool,
-) -> BTreeMap<String, BTreeSet<String>> {
-    let is_touched = |change: &&Change| match change.what {
-        What::Gone => change.record.retracted.is_none(),
-        What::Corrected => !change.is_digest && newest != Some(&change.digest),
-        _ => false,
-    };
-    let touched: HashSet<&str> = changes.entries.iter().filter(is_touched).map(|change| change.id.as_str()).collect();
-    let mut over = BTreeMap::new();
-    for (feed, ids) in shown {
-        let is_lost = !next.contains_key(feed);
-        let lost: BTreeSet<String> =
-            ids.iter().filter(|id| (is_lost || touched.contains(id.as_str())) && counts(id)).cloned().collect();
-        if lost.len() > options.entries && lost.len() * 100 > usize::from(options.share_percent) * ids.len() {
-            over.insert(feed.clone(), lost);
-        }
+/// The route of the feed of all items.
+const ALL: &str = "/";
+
+/// The route of the feed of digests.
+const DIGESTS: &str = "/digests/";
+
+/// What was taken from readers counts for so long, so that a change which comes piece by piece is one change.
+pub(super) const RECENT: TimeDelta = TimeDelta::hours(1);
+
+/// What readers would see of a change.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    /// The change, if it must not be shown as it is.
+    pub held: Option<Held>,
+    /// What is taken from readers if it is shown: feeds and ids.
+    pub losses: Vec<(String, String)>,
+}
+
+/// What a change does to the entries that readers have, by id.
+pub(super) struct Case<'c> {
+    /// The feeds as readers have them.
+    pub(super) shown: &'c Shown,
+    /// The feeds as they would be.
+    pub(super) next: &'c Shown,
+    /// What was taken from readers lately: feeds and ids.
+    pub(super) recent: HashSet<(&'c str, &'c str)>,
+    /// Entries that would be gone.
+    pub(super) gone: HashSet<&'c str>,
+    /// Entries that would be corrected.
+    pub(super) corrected: HashSet<&'c str>,
+    /// Entries beside which the same would come as new, and the ids of those.
+    pub(super) repeated: HashMap<&'c str, &'c str>,
+    /// Entries of the newest digests, which are still being worked on.
+    pub(super) is_newest: &'c dyn Fn(&str) -> bool,
+    /// Entries of digests that an author wrote otherwise; the others are only understood better.
+    pub(super) is_edited: &'c dyn Fn(&str) -> bool,
+}
+
+impl<'c> Case<'c> {
+    /// The entries of a feed that are taken from its readers.
+    fn lost(&self, feed: &str) -> BTreeSet<&'c str> {
+        let nothing = BTreeSet::new();
+        let (all, own) = (self.next.get(ALL).unwrap_or(&nothing), self.next.get(feed));
+        // What the feed of all shows, a section's window does not leave out.
+        let leaves = |id: &str| {
+            own.is_none_or(|own| all.contains(id) && !own.contains(id)) && !(self.is_newest)(id) && (self.is_edited)(id)
+        };
+        // In the feeds of everything it does not matter why.
+        let is_gone = |id: &str| self.gone.contains(id) && ([ALL, DIGESTS].contains(&feed) || (self.is_edited)(id));
+        let ids = self.shown.get(feed).into_iter().flatten().map(String::as_str);
+        ids.filter(|id| is_gone(id) || leaves(id)).collect()
     }
-    over
+
+    /// The entries of a feed that its readers would see in another way.
+    fn touched(&self, feed: &str) -> BTreeSet<&'c str> {
+        let is_repeated = |id: &str| {
+            let again = self.repeated.get(id);
+            again.is_some_and(|again| self.next.get(feed).is_some_and(|next| next.contains(*again)))
+        };
+        let is_corrected = |id: &str| self.corrected.contains(id) && !(self.is_newest)(id) && (self.is_edited)(id);
+        let ids = self.shown.get(feed).into_iter().flatten().map(String::as_str);
+        let mut touched: BTreeSet<&str> = ids.filter(|id| is_repeated(id) || is_corrected(id)).collect();
+        touched.extend(self.lost(feed));
+        touched
+    }
+
+    /// What is taken from readers: feeds and ids.
+    pub(super) fn losses(&self) -> Vec<(String, String)> {
+        let lost = |feed: &'c String| self.lost(feed).into_iter().map(move |id| (feed.clone(), id.to_owned()));
+        self.shown.keys().flat_map(lost).collect()
+    }
+
+    /// The feeds over the limit: route, entries touched, entries shown.
+    pub(super) fn over(&self, options: &Options) -> Vec<(String, usize, usize)> {
+        let mut over = Vec::new();
+        for (feed, ids) in self.shown {
+            let mut touched = self.touched(feed);
+            if touched.is_empty() {
+                continue;
+            }
+            let recent = self.recent.iter().filter(|(of, _)| of == feed).map(|(_, id)| *id);
+            let recent: Vec<&str> = recent.filter(|id| !ids.contains(*id)).collect();
+            touched.extend(&recent);
+            let had = ids.len() + recent.len();
+            if touched.len() > options.entries && touched.len() * 100 > usize::from(options.share_percent) * had {
+                over.push((feed.clone(), touched.len(), had));
+            }
+        }
+        over
+    }
+
+    /// All entries that readers would see in another way, in whichever feed.
+    pub(super) fn all_touched(&self) -> BTreeSet<&'c str> {
+        self.shown.keys().flat_map(|feed| self.touched(feed)).collect()
+    }
 }
 
 /// The same for the same entries with the same fate.
 pub(super) fn fingerprint(entries: &[Touched]) -> String {
-    let lines: BTreeSet<String> = entries.iter().map(Touched::to_string).collect();
+    let lines: BTreeSet<String> = entries.iter().map(|entry| format!("{entry} {:?}", entry.fate)).collect();
     let mut hasher = Sha256::new();
     lines.iter().for_each(|line| hasher.update(line));
     hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
@@ -171,11 +255,12 @@ pub(super) fn pairs<'c>(
         }
     }
     let alone: Vec<&Published> = gone.iter().filter(|before| !pairs.contains_key(&before.id)).take(MOST_GONE).collect();
+    let titles: Vec<(&Change, String)> =
+        new.iter().take(MOST_GONE).map(|change| (*change, beginning(&change.title))).collect();
     for before in alone {
-        let title = normalized(&before.title);
-        let open = new.iter().take(MOST_GONE).filter(|change| !taken.contains(change.id.as_str()));
-        let alike =
-            open.map(|change| (strsim::normalized_damerau_levenshtein(&title, &normalized(&change.title)), change));
+        let title = beginning(&before.title);
+        let open = titles.iter().filter(|(change, _)| !taken.contains(change.id.as_str()));
+        let alike = open.map(|(change, other)| (strsim::normalized_damerau_levenshtein(&title, other), change));
         if let Some((_, change)) =
             alike.filter(|(alike, _)| *alike >= LIKELY).max_by(|(one, _), (other, _)| one.total_cmp(other))
         {
@@ -184,4 +269,10 @@ pub(super) fn pairs<'c>(
         }
     }
     pairs
+}
+
+/// The part of a title that is compared.
+fn beginning(title: &str) -> String {
+    const CHARS: usize = 80;
+    normalized(title).chars().take(CHARS).collect()
 }

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -30,6 +31,9 @@ pub fn confirmation(folder: &Path) -> PathBuf {
 pub fn write(folder: &Path, held: Option<&Held>) -> anyhow::Result<()> {
     let path = folder.join(HELD);
     let Some(held) = held else {
+        // A confirmation of nothing would let the next change through.
+        let stale = confirmation(folder);
+        remove(&stale).with_context(|| format!("cannot remove {}", stale.display()))?;
         return remove(&path).map(|_| ()).with_context(|| format!("cannot remove {}", path.display()));
     };
     let mut text = format!("{}\n{held}\n", held.fingerprint);
@@ -58,22 +62,29 @@ pub fn read(folder: &Path) -> anyhow::Result<Option<(String, String)>> {
 /// When the folder cannot be written.
 pub fn confirm(folder: &Path, fingerprint: &str) -> anyhow::Result<()> {
     let path = confirmation(folder);
-    replace(&path, &format!("{fingerprint}\n")).with_context(|| format!("cannot write {}", path.display()))
+    let confirm = || -> io::Result<()> {
+        let fresh = path.with_extension("new");
+        fs::write(&fresh, format!("{fingerprint}\n"))?;
+        // Whoever runs the server reads it, whatever the umask of whoever confirms.
+        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o644))?;
+        fs::rename(&fresh, &path)
+    };
+    confirm().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Takes a confirmation away, and says whether it was of this change.
+/// Takes a confirmation away, if there is one, and says whether it was of this change.
 ///
 /// # Errors
-/// When it cannot be read or taken away: then it must not count, or it would count again.
-pub fn take_confirmation(folder: &Path, held: &Held) -> anyhow::Result<bool> {
+/// When it cannot be read, or not be taken away: then it must not count, or it would count again.
+pub fn take_confirmation(folder: &Path, held: &Held) -> anyhow::Result<Option<bool>> {
     let path = confirmation(folder);
     let said = match fs::read_to_string(&path) {
-        Ok(said) => said,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        said => said,
     };
     remove(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-    Ok(said.trim().is_empty() || said.trim() == held.fingerprint)
+    let said = said.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Some(said.trim().is_empty() || said.trim() == held.fingerprint))
 }
 
 /// Writes a file that nobody sees half of.

@@ -4,6 +4,7 @@
 //! title. What a newcomer gets wrong: an id that was given once is never given to another item, not even when its own is
 //! gone, for readers still have it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -21,8 +22,6 @@ pub(super) struct Print {
     /// Its canonical link, if it had one, and its normalised title, as numbers.
     story: Option<u64>,
     title: u64,
-    /// Whether it was there at the last look.
-    is_live: bool,
 }
 
 impl Print {
@@ -40,19 +39,24 @@ pub(super) struct Prints {
 
 impl Prints {
     /// Takes in an item that an earlier run published.
-    pub(super) fn recall(&mut self, item: &Published, digest: &str, is_live: bool, options: &Options) {
+    pub(super) fn recall(&mut self, item: &Published, digest: &str, options: &Options) {
         let (story, title) = (story_of(item.link.as_deref(), options), number(&normalized(&item.title)));
-        let print = Print { id: item.id.clone(), story, title, is_live };
+        let print = Print { id: item.id.clone(), story, title };
         self.by_digest.entry(digest.to_owned()).or_default().push(print);
     }
 
-    /// Takes what was recognised as the present state of a digest.
-    pub(super) fn replace(&mut self, key: String, prints: Vec<Print>) {
-        if prints.is_empty() {
-            self.by_digest.remove(&key);
-        } else {
-            self.by_digest.insert(key, prints);
+    /// Takes what was recognised as the present state.
+    pub(super) fn take(&mut self, recognised: &Recognised) {
+        self.by_digest.extend(recognised.prints.iter().cloned());
+        for (old, _) in &recognised.renamed {
+            self.by_digest.remove(old);
         }
+    }
+
+    /// Story and title of each id that is wanted.
+    pub(super) fn features(&self, is_wanted: impl Fn(&str) -> bool) -> HashMap<&str, Features> {
+        let wanted = self.by_digest.values().flatten().filter(|print| is_wanted(&print.id));
+        wanted.map(|print| (print.id.as_str(), (print.story, print.title))).collect()
     }
 
     /// The key under which each id is known.
@@ -61,24 +65,29 @@ impl Prints {
         ids.map(|(print, key)| (print.id.as_str(), key.as_str())).collect()
     }
 
-    /// The keys that are known and none of the given.
-    pub(super) fn absent<'k>(&self, present: impl Iterator<Item = &'k str>) -> BTreeSet<String> {
+    /// The keys that are known and none of the given, and whose digest was there at the last look.
+    pub(super) fn absent<'k>(
+        &self,
+        present: impl Iterator<Item = &'k str>,
+        was_there: impl Fn(&str) -> bool,
+    ) -> BTreeSet<String> {
         let present: HashSet<&str> = present.collect();
-        self.by_digest.keys().filter(|key| !present.contains(key.as_str())).cloned().collect()
+        let absent = self.by_digest.keys().filter(|key| !present.contains(key.as_str()) && was_there(key));
+        absent.cloned().collect()
     }
 
-    /// Anchor and id of each item of the digests of a date, in file order, and what is known of their keys from now on. Files
-    /// of one date and language share their names, so that no id says which file an item stands in. A key that is new may
-    /// be one of the absent ones, with another date.
+    /// Anchor and id of each item of the digests of a date, in file order. Files of one date and language share their names,
+    /// so that no id says which file an item stands in. A key that is new may be one of the absent ones, with another date.
+    /// What changes is added to `recognised`.
     pub(super) fn recognise(
         &self,
         editions: &[&(String, Arc<Digest>)],
         absent: &mut BTreeSet<String>,
-        is_given: &dyn Fn(&str) -> bool,
+        past: &dyn Past,
         options: &Options,
-    ) -> (Vec<Vec<Name>>, Vec<(String, Vec<Print>)>) {
+        recognised: &mut Recognised,
+    ) -> Vec<Vec<Name>> {
         let mut names: Vec<Vec<Name>> = vec![Vec::new(); editions.len()];
-        let mut changes = Vec::new();
         let mut done: HashSet<&str> = HashSet::new();
         for (_, digest) in editions {
             let key = digest.key.as_str();
@@ -88,27 +97,24 @@ impl Prints {
             let parts: Vec<usize> = (0..editions.len()).filter(|at| editions[*at].1.key == key).collect();
             let items: Vec<&Item> = parts.iter().flat_map(|at| editions[*at].1.items().map(|(_, item)| item)).collect();
             let wanted: Vec<Features> = items.iter().map(|item| features(item, options)).collect();
-            let mut known = match self.by_digest.get(key) {
-                Some(known) => known.clone(),
-                None => match self.with_another_date(&wanted, absent) {
-                    Some(old) => {
-                        absent.remove(&old);
-                        changes.push((old.clone(), Vec::new()));
-                        self.by_digest[&old].clone()
-                    }
-                    None => Vec::new(),
-                },
-            };
-            let is_new = |anchor: &str| !is_given(&options.tag(&format!("{key}/{anchor}")));
-            let mut ids = ids(&items, &wanted, key, &mut known, &is_new, options).into_iter();
-            if self.by_digest.get(key) != Some(&known) {
-                changes.push((key.to_owned(), known));
+            let before = self.by_digest.get(key);
+            let redated = if before.is_none() { self.with_another_date(&wanted, absent) } else { None };
+            let mut known = before.or_else(|| self.by_digest.get(redated.as_ref()?)).cloned().unwrap_or_default();
+            if let Some(old) = redated {
+                absent.remove(&old);
+                recognised.renamed.push((old, key.to_owned()));
+            }
+            // As they stood when they were published, whichever run it was.
+            known.sort_by_key(|print| Reverse(past.published(&print.id)));
+            let mut ids = ids(&items, &wanted, key, &mut known, past, options).into_iter();
+            if before != Some(&known) {
+                recognised.prints.push((key.to_owned(), known));
             }
             for at in parts {
                 names[at] = ids.by_ref().take(editions[at].1.len()).collect();
             }
         }
-        (names, changes)
+        names
     }
 
     /// The absent digest that has most of these items, and they most of its.
@@ -124,14 +130,38 @@ impl Prints {
     }
 }
 
+/// What is known otherwise from now on.
+#[derive(Debug, Default)]
+pub(super) struct Recognised {
+    /// Digests whose items are told apart in another way, by key.
+    pub(super) prints: Vec<(String, Vec<Print>)>,
+    /// Digests that have another date: the keys before and now.
+    pub(super) renamed: Vec<(String, String)>,
+}
+
+/// What is known of ids.
+pub(super) trait Past {
+    /// Whether an id was given to something.
+    fn is_given(&self, id: &str) -> bool;
+    /// Whether it was there at the last look at its digest.
+    fn was_there(&self, id: &str) -> bool;
+    /// The second of its publication, if it was published.
+    fn published(&self, id: &str) -> Option<i64>;
+}
+
 /// Anchor and id of an item.
 pub(super) type Name = (String, String);
 
 /// The canonical link of an item, if it has one, and its normalised title, as numbers.
-type Features = (Option<u64>, u64);
+pub(super) type Features = (Option<u64>, u64);
 
 fn features(item: &Item, options: &Options) -> Features {
-    (story_of(item.link.as_deref(), options), number(&normalized(&item.title)))
+    features_of(item.link.as_deref(), &item.title, options)
+}
+
+/// The features of an item with a link and a title.
+pub(super) fn features_of(link: Option<&str>, title: &str, options: &Options) -> Features {
+    (story_of(link, options), number(&normalized(title)))
 }
 
 fn number(text: &str) -> u64 {
@@ -150,20 +180,20 @@ fn ids(
     wanted: &[Features],
     key: &str,
     known: &mut Vec<Print>,
-    is_new: &dyn Fn(&str) -> bool,
+    past: &dyn Past,
     options: &Options,
 ) -> Vec<Name> {
-    let claims = claims(items, wanted, known);
+    let is_new = |anchor: &str| !past.is_given(&options.tag(&format!("{key}/{anchor}")));
+    let claims = claims(items, wanted, known, past);
     let mut taken: HashMap<String, u32> = known.iter().map(|print| (print.anchor().to_owned(), 1)).collect();
     let fixed: HashSet<String> = items.iter().filter_map(|item| fixed_id(item)).collect();
-    known.iter_mut().for_each(|print| print.is_live = false);
     let mut ids = Vec::with_capacity(items.len());
     for ((item, &(story, title)), claim) in items.iter().zip(wanted).zip(claims) {
         let id = match claim {
             Some(at) => known[at].id.clone(),
-            None => options.tag(&format!("{key}/{}", new_anchor(item, &fixed, &mut taken, is_new, options))),
+            None => options.tag(&format!("{key}/{}", new_anchor(item, &fixed, &mut taken, &is_new, options))),
         };
-        let print = Print { id, story, title, is_live: true };
+        let print = Print { id, story, title };
         ids.push((print.anchor().to_owned(), print.id.clone()));
         match claim {
             Some(at) => known[at] = print,
@@ -174,12 +204,13 @@ fn ids(
 }
 
 /// For each item which of the published ones it is.
-fn claims(items: &[&Item], wanted: &[Features], known: &[Print]) -> Vec<Option<usize>> {
+fn claims(items: &[&Item], wanted: &[Features], known: &[Print], past: &dyn Past) -> Vec<Option<usize>> {
     let mut claims: Vec<Option<usize>> = vec![None; items.len()];
     if known.is_empty() {
         return claims;
     }
     let mut free: HashSet<usize> = (0..known.len()).collect();
+    let was_there: Vec<bool> = known.iter().map(|print| past.was_there(&print.id)).collect();
     // Its author's id decides alone: an item with a new one is a new item. One that is written twice is the first one's.
     let anchors: HashMap<&str, usize> = known.iter().enumerate().map(|(at, print)| (print.anchor(), at)).collect();
     let fixed: Vec<Option<usize>> = items.iter().map(|item| anchors.get(fixed_id(item)?.as_str()).copied()).collect();
@@ -204,11 +235,11 @@ fn claims(items: &[&Item], wanted: &[Features], known: &[Print]) -> Vec<Option<u
     let shared: HashSet<u64> =
         (0..items.len()).filter(|at| claims[*at].is_some()).filter_map(|at| wanted[at].0).collect();
     for at in (0..known.len()).rev().filter(|at| free.contains(at)) {
-        if let Some(story) = known[at].story.filter(|story| known[at].is_live || !shared.contains(story)) {
+        if let Some(story) = known[at].story.filter(|story| was_there[at] || !shared.contains(story)) {
             stories.entry(story).or_default().push(at);
         }
     }
-    stories.values_mut().for_each(|found| found.sort_by_key(|at| known[*at].is_live));
+    stories.values_mut().for_each(|found| found.sort_by_key(|at| was_there[*at]));
     for at in 0..items.len() {
         if let Some(story) = wanted[at].0.filter(|_| is_open(&claims, at)) {
             claims[at] = stories.get_mut(&story).and_then(Vec::pop).filter(|known| free.remove(known));
@@ -219,7 +250,7 @@ fn claims(items: &[&Item], wanted: &[Features], known: &[Print]) -> Vec<Option<u
     for at in (0..items.len()).filter(|at| is_open(&claims, *at)) {
         titles.entry(wanted[at].1).or_default().0.push(at);
     }
-    for at in free.iter().copied().filter(|at| known[*at].is_live) {
+    for at in free.iter().copied().filter(|at| was_there[*at]) {
         titles.entry(known[at].title).or_default().1.push(at);
     }
     for (item, print) in

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use super::recognition::{Name, Print};
+use super::recognition::{Name, Recognised};
 use super::words::{Hash, hash_of};
 use super::{Identity, Made, Moment, Options, Record, Records, Settled, Settlement, Standing, Waiting};
 use crate::digest::{Digest, Item};
@@ -21,8 +21,8 @@ pub struct Changes {
     pub at: Moment,
     /// Entries that are new or others than before, in no order that matters.
     pub entries: Vec<Change>,
-    /// Digests whose items are told apart in another way now, by key.
-    pub(super) prints: Vec<(String, Vec<Print>)>,
+    /// Which items are which.
+    pub(super) recognised: Recognised,
     /// Keys of digests that wait now and did not, or the other way round.
     pub(super) waiting: Vec<(String, bool)>,
     /// Digests that are made of something else, by key.
@@ -58,8 +58,6 @@ pub enum What {
     Gone,
     /// It was gone.
     Back,
-    /// It stands in a digest of another date.
-    Moved,
     /// Its author took it back: a notice stands in its place.
     Retracted,
     /// Its author did so no longer.
@@ -68,8 +66,8 @@ pub enum What {
 
 impl What {
     /// Everything that can become of an entry.
-    pub const ALL: [What; 7] =
-        [What::Published, What::Corrected, What::Gone, What::Back, What::Moved, What::Retracted, What::Restored];
+    pub const ALL: [What; 6] =
+        [What::Published, What::Corrected, What::Gone, What::Back, What::Retracted, What::Restored];
 }
 
 impl fmt::Display for What {
@@ -79,7 +77,6 @@ impl fmt::Display for What {
             What::Corrected => "corrected",
             What::Gone => "gone",
             What::Back => "back",
-            What::Moved => "moved",
             What::Retracted => "retracted",
             What::Restored => "restored",
         })
@@ -106,8 +103,8 @@ pub(super) fn settle(
         options,
         now: now.fixed_offset(),
         taken: HashSet::new(),
-        absent: records.prints.absent(digests.iter().map(|(_, digest)| digest.key.as_str())),
-        is_redated: false,
+        absent: records.absent(digests),
+        last_news: now.timestamp() + 1,
         settlement: Settlement::default(),
         changes: Changes { at: now.fixed_offset(), ..Changes::default() },
     };
@@ -119,6 +116,7 @@ pub(super) fn settle(
     }
     settler.tell_gone();
     let Settler { mut settlement, changes, .. } = settler;
+    settlement.digests.retain(|settled| settled.identity.standing != Standing::Withdrawn);
     settlement
         .digests
         .sort_by(|one, other| (other.identity.published, &one.key).cmp(&(one.identity.published, &other.key)));
@@ -133,8 +131,8 @@ struct Settler<'l> {
     taken: HashSet<i64>,
     /// Keys that were published and are not there now: a digest with another date may be one of them.
     absent: BTreeSet<String>,
-    /// Whether one of the digests being settled is one of them.
-    is_redated: bool,
+    /// The last second that was given to news; each is before the one before.
+    last_news: i64,
     settlement: Settlement,
     changes: Changes,
 }
@@ -156,11 +154,9 @@ impl Settler<'_> {
 
     /// Settles the digests of one date.
     fn publish(&mut self, editions: &[&(String, Arc<Digest>)], moment: Moment) {
-        let is_given = |id: &str| self.records.items.contains_key(id);
-        let (names, prints) = self.records.prints.recognise(editions, &mut self.absent, &is_given, self.options);
-        // What belonged to another digest so far has to be written under this one.
-        self.is_redated = prints.iter().any(|(_, prints)| prints.is_empty());
-        self.changes.prints.extend(prints);
+        let Records { prints, .. } = self.records;
+        let recognised = &mut self.changes.recognised;
+        let names = prints.recognise(editions, &mut self.absent, self.records, self.options, recognised);
         for ((key, digest), names) in editions.iter().copied().zip(names) {
             let settled = self.settle_one(key, digest, names, moment);
             self.settlement.digests.push(Arc::new(settled));
@@ -195,6 +191,7 @@ impl Settler<'_> {
         let id = self.options.tag(key);
         if standing == Standing::Withdrawn {
             record.gone = known.and_then(|known| known.gone).or(Some(self.now));
+            record.retracted = known.and_then(|known| known.retracted).or(Some(self.now));
         }
         if standing != Standing::Withdrawn || known.is_some() {
             self.note(known, record, (&id, key), None, &digest.title);
@@ -247,8 +244,7 @@ impl Settler<'_> {
     ) {
         let what = match before {
             None => What::Published,
-            Some(before) if *before == record && !self.is_redated => return,
-            Some(before) if *before == record => What::Moved,
+            Some(before) if *before == record => return,
             Some(before) => match (before.retracted, record.retracted) {
                 (None, Some(_)) => What::Retracted,
                 (Some(_), None) => What::Restored,
@@ -291,7 +287,7 @@ impl Settler<'_> {
         self.changes.entries.extend(gone);
     }
 
-    /// The newest moment, at the given one or before, from which as many seconds as items are free, and never before 1970.
+    /// The newest moment, at the given one or before, from which as many seconds as items are free.
     fn free_stretch(&self, moment: Moment, items: usize) -> Moment {
         let items = i64::try_from(items).unwrap_or(i64::MAX).max(1);
         let mut begin = moment.timestamp();
@@ -303,12 +299,12 @@ impl Settler<'_> {
 
     /// A moment for something that is news: now, or the last before that is nobody else's.
     fn news(&mut self) -> Moment {
-        let mut second = self.now.timestamp();
-        while self.is_taken(second) {
-            second -= 1;
+        self.last_news -= 1;
+        while self.is_taken(self.last_news) {
+            self.last_news -= 1;
         }
-        self.taken.insert(second);
-        self.now - TimeDelta::seconds(self.now.timestamp() - second)
+        self.taken.insert(self.last_news);
+        self.now - TimeDelta::seconds(self.now.timestamp() - self.last_news)
     }
 
     fn is_taken(&self, second: i64) -> bool {

@@ -16,7 +16,9 @@ use flate2::write::DeflateEncoder;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, params};
 
 use super::settling::{Change, What};
-use super::{Event, Made, Moment, Options, Published, Record, Records, Shown, ShownPage, Story, Validator, Validators};
+use super::{
+    Event, Loss, Made, Moment, Options, Published, Record, Records, Shown, ShownPage, Story, Validator, Validators,
+};
 use crate::digest::learnt::{Memory, Strength};
 
 /// The file in the state folder.
@@ -80,6 +82,11 @@ const MIGRATIONS: [&str; 3] = [
         family TEXT NOT NULL,
         source INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE loss (
+        at TEXT NOT NULL,
+        feed TEXT NOT NULL,
+        id TEXT NOT NULL
+    ) STRICT;
     CREATE TABLE waiting (key TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE TABLE shown (
         feed TEXT NOT NULL,
@@ -96,6 +103,8 @@ const MIGRATIONS: [&str; 3] = [
         name TEXT PRIMARY KEY,
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+    INSERT INTO publication SELECT 'authority', substr(id, 5, instr(substr(id, 5), ':') - 1) FROM item
+        ORDER BY published DESC LIMIT 1;
 ",
 ];
 
@@ -106,25 +115,31 @@ pub(super) struct Rows {
     pub(super) entries: Vec<Change>,
     pub(super) waiting: Vec<(String, bool)>,
     pub(super) sources: Vec<(String, Made)>,
+    pub(super) renamed: Vec<(String, String)>,
     pub(super) sections: Vec<(String, String, Strength)>,
     pub(super) first_seen: Vec<(String, NaiveDate)>,
     pub(super) publication: Vec<(String, String)>,
     /// The entries of all feeds, if they are others than before.
     pub(super) shown: Option<Shown>,
+    /// What was taken from readers lately, if it is something else than before.
+    pub(super) losses: Option<Vec<Loss>>,
     /// Pages that are others than before, or gone.
     pub(super) pages: Vec<(String, Option<ShownPage>)>,
 }
 
 impl Rows {
     pub(super) fn is_empty(&self) -> bool {
-        let Rows { at: _, entries, waiting, sources, sections, first_seen, publication, shown, pages } = self;
+        let Rows { at: _, entries, waiting, sources, renamed, sections, first_seen, publication, shown, losses, pages } =
+            self;
         entries.is_empty()
             && waiting.is_empty()
             && sources.is_empty()
+            && renamed.is_empty()
             && sections.is_empty()
             && first_seen.is_empty()
             && publication.is_empty()
             && shown.is_none()
+            && losses.is_none()
             && pages.is_empty()
     }
 }
@@ -184,7 +199,7 @@ impl Store {
         while let Some(row) = rows.next()? {
             let (record, item) = (record(row)?, published(row, 5)?);
             let digest: String = row.get(8)?;
-            records.prints.recall(&item, &digest, record.gone.is_none(), options);
+            records.prints.recall(&item, &digest, options);
             records.take(item.id, false, record);
         }
         let mut waiting = self.connection.prepare("SELECT key FROM waiting")?;
@@ -222,6 +237,14 @@ impl Store {
             shown.entry(row.get(0)?).or_default().insert(row.get(1)?);
         }
         Ok(shown)
+    }
+
+    /// What was taken from readers lately.
+    pub(super) fn losses(&self) -> anyhow::Result<Vec<Loss>> {
+        let mut statement = self.connection.prepare("SELECT at, feed, id FROM loss ORDER BY rowid")?;
+        let rows =
+            statement.query_map([], |row| Ok(Loss { at: moment(row, 0)?, feed: row.get(1)?, id: row.get(2)? }))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The validators of the pages as they were last shown.
@@ -305,6 +328,9 @@ impl Store {
 
 fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| transaction.prepare_cached(sql)?.execute(values);
+    for (old, new) in &rows.renamed {
+        run("UPDATE item SET digest = ? WHERE digest = ?", &[new, old])?;
+    }
     for change in &rows.entries {
         write_entry(transaction, change, rows.at)?;
     }
@@ -342,6 +368,12 @@ fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
             None => run("DELETE FROM page WHERE route = ?", &[route])?,
         };
     }
+    if let Some(losses) = &rows.losses {
+        run("DELETE FROM loss", &[])?;
+        for Loss { at, feed, id } in losses {
+            run("INSERT INTO loss (at, feed, id) VALUES (?, ?, ?)", &[&at.to_rfc3339(), feed, id])?;
+        }
+    }
     if let Some(shown) = &rows.shown {
         run("DELETE FROM shown", &[])?;
         for (feed, id) in shown.iter().flat_map(|(feed, ids)| ids.iter().map(move |id| (feed, id))) {
@@ -365,8 +397,8 @@ fn write_entry(transaction: &Transaction<'_>, change: &Change, at: Moment) -> ru
     let name = if *is_digest { digest } else { id };
     let table = if *is_digest { "digest" } else { "item" };
     let key = if *is_digest { "key" } else { "id" };
-    if *what == What::Gone {
-        // Its title and its link stay what they were.
+    if *what == What::Gone && title.is_empty() {
+        // Nothing is known of it: its title and its link stay what they were.
         transaction
             .prepare_cached(&format!("UPDATE {table} SET gone = ?, retracted = ? WHERE {key} = ?"))?
             .execute(params![gone, retracted, name])?;
@@ -499,6 +531,7 @@ mod tests {
         assert!(records.items["tag:a@example.org,2025-01:2025-05-22-en/x"].gone.is_none());
         let digest: String = store.connection.query_one("SELECT digest FROM item", [], |row| row.get(0)).unwrap();
         assert_eq!(digest, "2025-05-22-en");
+        assert_eq!(store.publication("authority").unwrap().as_deref(), Some("a@example.org,2025-01"));
     }
 
     #[test]

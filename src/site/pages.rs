@@ -206,15 +206,13 @@ fn digest<'a>(
     feeds: &'a Feeds,
     retracted: &str,
 ) -> String {
-    let mut identities = settled.items.iter();
-    let sections = settled.digest.sections.iter().map(|section| {
-        let placed = section.items.iter().zip(identities.by_ref()).filter_map(|(item, identity)| {
+    let sections = settled.sections().map(|(section, items)| {
+        let placed = items.into_iter().map(|(item, identity)| {
             let notice = match &identity.standing {
-                Standing::Published => None,
                 Standing::Retracted { reason } => Some(feed::notice(retracted, reason)),
-                Standing::Withdrawn => return None,
+                _ => None,
             };
-            Some(Placed { item, identity, notice })
+            Placed { item, identity, notice }
         });
         (section, placed.collect())
     });
@@ -235,7 +233,7 @@ fn line(settled: &Settled) -> Line<'_> {
         route: digest_route(&settled.key),
         date: digest.date.to_string(),
         title: &digest.title,
-        items: digest.len(),
+        items: settled.len(),
         lang: digest.language.as_deref().unwrap_or_default(),
     }
 }

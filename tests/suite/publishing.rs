@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use feedmill::daemon::mill::{self, Mill, Reason, Result};
+use feedmill::daemon::mill::{self, Mill, Reason, Verdict};
 use feedmill::ledger::{Fate, Held, hold};
 use feedmill::site::Site;
 use proptest::prelude::*;
@@ -43,13 +43,13 @@ impl Publication {
     /// Looks at a moment; gives what was held back, and when to look again.
     fn look_for(&mut self, now: DateTime<Utc>) -> (Option<Held>, Option<DateTime<Utc>>) {
         let outcome = self.mill.turn(&HashSet::new(), Reason::Always, Some(&self.site), now).unwrap();
-        let held = match outcome.result {
-            Result::Held(held) => Some(held),
-            Result::Site(site) => {
+        let held = match outcome.verdict {
+            Verdict::Held(held) => Some(held),
+            Verdict::Site(site) => {
                 self.site = *site;
                 None
             }
-            Result::Same => panic!("a look in any case"),
+            Verdict::Same => panic!("a look in any case"),
         };
         (held, outcome.next)
     }
@@ -112,7 +112,7 @@ fn what_takes_much_from_readers_is_held_back_until_it_is_confirmed_once() {
     publication.content.write("2025-05-21.md", day("2025-05-21", "News", &names("old", 4)));
     let held = publication.look("2025-05-22T12:01:00Z").expect("6 of 20 entries vanish");
     assert_eq!(held.feeds.iter().map(|(feed, _, _)| feed.as_str()).collect::<Vec<_>>(), ["/", "/news/"]);
-    assert_eq!((held.counts(), held.new), ((6, 0, 0), 0));
+    assert_eq!((held.counts(), held.new), ([6, 0, 0, 0], 0));
     assert!(held.entries.iter().all(|entry| before.contains(&entry.before.id)));
     assert_eq!(
         held.entries.iter().map(|entry| entry.before.title.clone()).collect::<HashSet<_>>(),
@@ -154,7 +154,7 @@ fn what_would_come_again_as_new_is_told_with_what_it_was() {
     let text = day("2025-05-21", "News", &names("old", 10)).replace("example.com/old-", "example.org/stories/");
     publication.content.write("2025-05-21.md", text.replace("### old ", "### An old "));
     let held = publication.look("2025-05-22T12:01:00Z").expect("10 of 20 entries come again as new");
-    assert_eq!(held.counts(), (0, 10, 0));
+    assert_eq!(held.counts(), [0, 10, 0, 0]);
     let ferry = held.entries.iter().find(|entry| entry.before.title == "old ferry").unwrap();
     assert!(matches!(&ferry.fate, Fate::Reidentified { title, .. } if title == "An old ferry"), "{ferry}");
 }
