@@ -630,6 +630,7 @@ fn watch_options(keys: &WatchKeys) -> anyhow::Result<watch::Options> {
 
 fn feeds(config: &Config, base_url: String) -> anyhow::Result<feed::Options> {
     let (title, description) = (one_line(&config.site.title), one_line(&config.site.description));
+    ensure!(!one_line(&config.retractions.label).is_empty(), "retractions.label: a word, such as Retracted");
     ensure!(config.feeds.days <= 36_500, "feeds.days: at most 36500, a hundred years");
     ensure!(!title.is_empty(), "site.title: a publication needs a title");
     ensure!(!description.is_empty(), "site.description: feed readers show it; one sentence is enough");

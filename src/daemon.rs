@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::finding::{Finding, Severity};
 use crate::http::server;
-use crate::ledger::{Held, hold};
+use crate::ledger::{Held, InUse, hold};
 use crate::library;
 use crate::library::watch::Watch;
 use crate::site::Site;
@@ -78,15 +78,18 @@ pub struct Daemon {
     confirmation: Option<PathBuf>,
 }
 
-/// Opens library and ledger. A daemon without a ledger still serves: ids come out the same, times of corrections are lost.
-fn open(options: mill::Options) -> Mill {
+/// Opens library and ledger. A daemon that cannot write its ledger still serves, with what it can read of it or else with
+/// derived ids and times; one that would share it with another does not.
+fn open(options: mill::Options) -> anyhow::Result<Mill> {
     if options.state.is_none() {
         tracing::info!("no state folder: times of corrections and of late items last until the next start only");
     }
-    Mill::open(options.clone()).unwrap_or_else(|error| {
-        tracing::error!(reason = format!("{error:#}"), "serving with derived ids and times");
-        Mill::without_ledger(options)
-    })
+    let error = match Mill::open(options.clone()) {
+        Err(error) if !error.is::<InUse>() => error,
+        opened => return opened,
+    };
+    tracing::error!(reason = format!("{error:#}"), "nothing new is kept; what can be read of the ledger is gone by");
+    Ok(Mill::reading_only(options))
 }
 
 impl Daemon {
@@ -99,7 +102,7 @@ impl Daemon {
         let watch = Watch::new(&options.mill.content, options.watch.clone());
         let server_options = options.server.clone();
         let first = tokio::task::spawn_blocking(move || {
-            let mut mill = open(options.mill);
+            let mut mill = open(options.mill)?;
             let outcome = mill.turn(&HashSet::new(), Reason::Always, None, Utc::now())?;
             // What readers had is shown until the change is confirmed.
             let is_held = matches!(outcome.verdict, Verdict::Held(_));

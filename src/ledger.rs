@@ -32,6 +32,7 @@ use words::Hash;
 
 pub use guard::{Fate, Held, Judgement, Touched};
 pub use settling::{Change, Changes, What};
+pub use store::InUse;
 pub use words::canonical_link;
 
 /// A moment as readers are told it: in the zone of the publication as it was then.
@@ -255,8 +256,9 @@ impl Past for Records {
     }
 
     fn was_there(&self, id: &str) -> bool {
-        let gone = self.items.get(id).and_then(|record| record.gone);
-        // What went with its digest was there until then.
+        let record = self.items.get(id).filter(|record| record.retracted.is_none());
+        let gone = record.and_then(|record| record.gone);
+        // What went with its digest was there until then, and what is taken back stands in its file.
         gone.is_none_or(|gone| self.digests.values().any(|digest| digest.gone == Some(gone)))
     }
 
@@ -279,8 +281,8 @@ struct Loss {
 /// What of a site outlasts the process.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// What it takes from readers, as [`Ledger::judge`] tells; nothing when that was confirmed.
-    pub losses: Vec<(String, String)>,
+    /// What it takes from readers, as [`Ledger::judge`] tells; none when that was confirmed, and counts no more.
+    pub losses: Option<Vec<(String, String)>>,
     /// The entries of each feed.
     pub shown: Shown,
     /// The pages by their route.
@@ -485,26 +487,32 @@ impl Ledger {
                 !entry.is_digest && is_its_digest && entry.id.ends_with(&format!("/{anchor}"))
             }
         };
+        let former: HashSet<String> = self
+            .store
+            .links()?
+            .into_iter()
+            .filter(|(_, link)| canonical_link(link, options) == story)
+            .map(|(id, _)| id)
+            .collect();
         let mut entries = self.store.entries()?;
         let (authority, date) = (&options.authority, &options.authority_date);
         let first = self.authority.clone().unwrap_or_else(|| format!("{authority},{date}"));
         for entry in entries.iter_mut().filter(|entry| entry.is_digest) {
             entry.id = format!("tag:{first}:{}", entry.digest);
         }
+        let is_named = |entry: &Story| entry.id == name || is_story(entry);
+        let is_former = |entry: &Story| former.contains(&entry.id);
+        let is_page = |entry: &Story| page.as_ref().is_some_and(|page| is_at(entry, page));
         let mut found: Vec<Story> = Vec::new();
-        for is_it in
-            [&(|entry: &Story| entry.id == name || is_story(entry)) as &dyn Fn(&Story) -> bool, &|entry: &Story| {
-                page.as_ref().is_some_and(|page| is_at(entry, page))
-            }]
-        {
+        for is_it in [&is_named as &dyn Fn(&Story) -> bool, &is_former, &is_page] {
             if found.is_empty() {
                 found = entries.extract_if(.., |entry| is_it(entry)).collect();
             }
         }
         // An address on our pages is of one digest: the key of another edition may begin with that of the first.
         let longest = found.iter().map(|entry| entry.digest.len()).max().unwrap_or_default();
-        let is_page = page.is_some() && !found.iter().any(|entry| entry.id == name || is_story(entry));
-        found.retain(|entry| !is_page || entry.digest.len() == longest);
+        let are_pages = found.iter().all(is_page);
+        found.retain(|entry| !are_pages || entry.digest.len() == longest);
         for entry in &mut found {
             entry.events = self.store.history(&entry.id)?;
             let feeds = self.shown.iter().filter(|(_, ids)| ids.contains(&entry.id));
@@ -729,10 +737,10 @@ impl Ledger {
         }
         let Snapshot { losses, shown, pages } = snapshot;
         let before = self.losses.len();
-        self.losses.retain(|loss| loss.at + guard::RECENT > changes.at);
+        self.losses.retain(|loss| losses.is_some() && loss.at + guard::RECENT > changes.at);
         let is_pruned = self.losses.len() < before;
         let at = changes.at;
-        self.losses.extend(losses.into_iter().map(|(feed, id)| Loss { at, feed, id }));
+        self.losses.extend(losses.into_iter().flatten().map(|(feed, id)| Loss { at, feed, id }));
         if is_pruned || self.losses.len() > before {
             rows.losses = Some(self.losses.clone());
         }
@@ -769,6 +777,6 @@ pub fn derived_ids(digests: &[(String, Arc<Digest>)], options: &Options) -> Hash
 /// The digest's key and the item's anchor that an address on our pages names.
 fn page_of(address: &str) -> Option<(String, String)> {
     let (_, rest) = address.split_once("/digests/")?;
-    let (key, rest) = rest.split_once('/').unwrap_or((rest, ""));
-    Some((key.to_owned(), rest.strip_prefix('#').unwrap_or_default().to_owned()))
+    let (key, anchor) = rest.split_once('#').unwrap_or((rest, ""));
+    Some((key.trim_end_matches('/').to_owned(), anchor.to_owned()))
 }

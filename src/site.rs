@@ -219,7 +219,7 @@ impl Site {
             let body = is_kept(route).then(|| page.body().clone());
             Some((route.clone(), ShownPage { hash: page.hash().to_owned(), modified, body }))
         });
-        Snapshot { losses: Vec::new(), shown: self.shown.clone(), pages: pages.collect() }
+        Snapshot { losses: None, shown: self.shown.clone(), pages: pages.collect() }
     }
 
     /// The route of a request's path, whether or not a proxy took the public address's own path off.

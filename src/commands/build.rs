@@ -20,6 +20,8 @@ pub(super) fn run(arguments: &Build) -> anyhow::Result<ExitCode> {
         tracing::warn!(base_url = %options.site.feeds.base_url, "no public address; set it with --base-url or site.base_url");
     }
     let now = arguments.now.unwrap_or_else(Utc::now);
+    // Before the ledger takes anything for published.
+    folder::usable(&arguments.output, &content).context("nothing was published")?;
     let mut mill = Mill::open(mill_options(options, content.clone())).context("nothing was published")?;
     let outcome = mill.turn(&HashSet::new(), Reason::Always, None, now)?;
     let above_notes = |finding: &&Finding| finding.severity > Severity::Note;

@@ -30,6 +30,8 @@ pub struct Mill {
     options: Options,
     library: Library,
     ledger: Ledger,
+    /// Whether the ledger could not be written the last time.
+    is_unwritten: bool,
 }
 
 /// What came out of a turn.
@@ -76,9 +78,11 @@ impl Mill {
         Ok(Mill::with_ledger(options, ledger))
     }
 
-    /// One that forgets everything at its end, whatever state folder there is.
-    pub fn without_ledger(options: Options) -> Mill {
-        Mill::with_ledger(options, Ledger::default())
+    /// One that goes on from what can be read of its ledger, and keeps nothing.
+    pub fn reading_only(options: Options) -> Mill {
+        let folder = options.state.as_deref();
+        let ledger = folder.and_then(|folder| Ledger::open_to_read(folder, &options.site.ids).ok());
+        Mill::with_ledger(options, ledger.unwrap_or_default())
     }
 
     fn with_ledger(mut options: Options, mut ledger: Ledger) -> Mill {
@@ -92,7 +96,7 @@ impl Mill {
         }
         let mut library = Library::new(&options.content, options.library.clone(), options.site.rules.clone());
         library.recall(ledger.memory().clone());
-        Mill { options, library, ledger }
+        Mill { options, library, ledger, is_unwritten: false }
     }
 
     /// The options it works with.
@@ -108,7 +112,7 @@ impl Mill {
     /// Goes on with other options: ids, times and last good versions stay what they were; the files are read again, for the
     /// rules may be others.
     pub fn reload(self, options: Options) -> Mill {
-        let Mill { options: before, mut library, ledger } = self;
+        let Mill { options: before, mut library, ledger, .. } = self;
         let same_folder = before.content == options.content;
         let mut mill = Mill::with_ledger(options, ledger);
         if same_folder {
@@ -133,7 +137,8 @@ impl Mill {
         let Options { site: options, guard, .. } = &self.options;
         let changes = self.library.refresh(busy, options.ids.today(now))?;
         if reason == Reason::Changes && !changes.any() {
-            tell_unwritten(self.ledger.write_again());
+            let written = self.ledger.write_again();
+            self.tell_written(&written);
             return Ok(Outcome { changes, verdict: Verdict::Same, next: None, elapsed: begun.elapsed() });
         }
         let (settlement, change) = self.ledger.settle(self.library.digests(), now, &options.ids);
@@ -145,15 +150,16 @@ impl Mill {
         self.tell_state_folder(held.as_ref());
         let verdict = match held {
             Some(held) => {
-                tell_unwritten(self.ledger.commit_waiting(&change));
+                let written = self.ledger.commit_waiting(&change);
+                self.tell_written(&written);
                 Verdict::Held(held)
             }
             None => {
                 // What was confirmed counts no more.
-                let losses = if is_confirmed { Vec::new() } else { losses };
+                let losses = Some(losses).filter(|_| !is_confirmed);
                 let snapshot = Snapshot { losses, ..site.snapshot() };
-                let (ledger, memory) = (&mut self.ledger, self.library.memory());
-                tell_unwritten(ledger.commit(change, memory, snapshot));
+                let written = self.ledger.commit(change, self.library.memory(), snapshot);
+                self.tell_written(&written);
                 Verdict::Site(Box::new(site))
             }
         };
@@ -196,11 +202,17 @@ impl Mill {
             tracing::error!(reason = format!("{error:#}"), "what is held back cannot be written down");
         }
     }
-}
 
-/// A ledger that cannot be written does not keep a site from being shown.
-fn tell_unwritten(written: anyhow::Result<()>) {
-    if let Err(error) = written {
-        tracing::error!(reason = format!("{error:#}"), "the ledger cannot be written; tried again with the next look");
+    /// Tells once that the ledger cannot be written, and once that it can again; neither keeps a site from being shown.
+    fn tell_written(&mut self, written: &anyhow::Result<()>) {
+        match written {
+            Ok(()) if self.is_unwritten => tracing::info!("the ledger is written again"),
+            Err(error) if !self.is_unwritten => {
+                let reason = format!("{error:#}");
+                tracing::error!(reason, "the ledger cannot be written; tried again with each look");
+            }
+            _ => {}
+        }
+        self.is_unwritten = written.is_err();
     }
 }

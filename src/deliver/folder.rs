@@ -16,14 +16,7 @@ use crate::site::Site;
 /// # Errors
 /// When the folder holds something that is no site of ours, or cannot be written. What was there before stays then.
 pub fn write(site: &Site, folder: &Path, content: &Path) -> anyhow::Result<()> {
-    let folder = std::path::absolute(folder).context("the output folder has no absolute path")?;
-    // A link is followed, so that the folder behind it is replaced and the link stays.
-    let folder = fs::canonicalize(&folder).unwrap_or(folder);
-    let content = fs::canonicalize(content).with_context(|| format!("cannot find {}", content.display()))?;
-    if content.starts_with(&folder) || folder.starts_with(&content) {
-        bail!("the output folder {} and the content folder must not contain each other", folder.display());
-    }
-    refuse_foreign(&folder)?;
+    let folder = usable(folder, content)?;
     let parent = folder.parent().context("the root folder cannot be the output folder")?;
     fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     let name = folder.file_name().context("the output folder has no name")?.to_string_lossy().into_owned();
@@ -37,6 +30,22 @@ pub fn write(site: &Site, folder: &Path, content: &Path) -> anyhow::Result<()> {
         }
     }
     written
+}
+
+/// The folder as it can be written to.
+///
+/// # Errors
+/// When it holds something that is no site of ours, or the content.
+pub fn usable(folder: &Path, content: &Path) -> anyhow::Result<PathBuf> {
+    let folder = std::path::absolute(folder).context("the output folder has no absolute path")?;
+    // A link is followed, so that the folder behind it is replaced and the link stays.
+    let folder = fs::canonicalize(&folder).unwrap_or(folder);
+    let content = fs::canonicalize(content).with_context(|| format!("cannot find {}", content.display()))?;
+    if content.starts_with(&folder) || folder.starts_with(&content) {
+        bail!("the output folder {} and the content folder must not contain each other", folder.display());
+    }
+    refuse_foreign(&folder)?;
+    Ok(folder)
 }
 
 fn write_all(site: &Site, fresh: &Path) -> anyhow::Result<()> {

@@ -408,7 +408,11 @@ impl Fields<'_> {
         if matches!(value, Value::Sequence(_)) {
             return Some(Retraction::Named(self.list(&["retracted"])));
         }
-        let said = self.text(&["retracted"])?;
+        let said = scalar(&value).map(|text| one_line(&text));
+        let Some(said) = said.filter(|said| !said.is_empty()) else {
+            self.complain("retracted", Code::FrontMatterValue, "`retracted` says nothing", "write retracted: true");
+            return None;
+        };
         match said.to_ascii_lowercase().as_str() {
             "false" | "no" | "off" | "0" => None,
             "true" | "yes" | "on" | "1" => Some(Retraction::All(String::new())),

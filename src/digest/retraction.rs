@@ -11,6 +11,9 @@ use super::text::{normalized, one_line};
 use super::{Digest, Item};
 use crate::finding::{Code, Finding, Place};
 
+/// What a comment begins with that takes an item back.
+const MARK: &str = "retracted";
+
 /// The longest reason, in bytes.
 const MAX_REASON: usize = 2_000;
 
@@ -22,10 +25,13 @@ pub(super) fn mark(
     in_front_matter: Option<&Retraction>,
     findings: &mut Vec<Finding>,
 ) {
+    let headings: Vec<usize> = digests.iter().flat_map(|digest| &digest.sections).map(|section| section.line).collect();
     let mut items: Vec<&mut Item> =
         digests.iter_mut().flat_map(|digest| &mut digest.sections).flat_map(|section| &mut section.items).collect();
     match in_front_matter {
         None => {}
+        // One item, without the brackets.
+        Some(Retraction::All(name)) if mark_named(&mut items, std::slice::from_ref(name)).is_empty() => {}
         Some(Retraction::All(reason)) => items.iter_mut().for_each(|item| item.retracted = Some(reason.clone())),
         Some(Retraction::Named(names)) => {
             for name in mark_named(&mut items, names) {
@@ -38,15 +44,24 @@ pub(super) fn mark(
     items.sort_by_key(|item| item.line);
     for (offset, reason) in comments(outline, source) {
         let line = source.line(offset);
-        match items.partition_point(|item| item.line <= line).checked_sub(1) {
+        let at = items.partition_point(|item| item.line <= line).checked_sub(1);
+        // Between a section's heading and its first item it is in none, and above a heading it may be meant for the next.
+        let is_inside = |at: &usize| !headings.iter().any(|heading| (items[*at].line + 1..=line).contains(heading));
+        match at.filter(is_inside).filter(|_| !stands_above_heading(source, offset)) {
             Some(at) => items[at].retracted = Some(reason),
             None => {
-                let message = "this takes no item back, for it stands before the first";
-                let remedy = "write it into the item, below its title";
+                let message = "it is not clear which item this takes back, so it takes back none";
+                let remedy = "write it into the item, below its title and with an empty line before the next heading";
                 findings.push(source.finding(offset, Code::RetractionUnknown, message, remedy));
             }
         }
     }
+}
+
+/// Whether the line after a comment is a heading.
+fn stands_above_heading(source: &Source, offset: usize) -> bool {
+    let comment = source.text[offset..].find("-->").map_or(offset, |end| offset + end);
+    source.text[comment..].split_once('\n').is_some_and(|(_, next)| next.trim_start_matches(' ').starts_with('#'))
 }
 
 /// Marks the items that go by some names, each a link, a title, or the id an author gave; gives the names of none.
@@ -76,8 +91,10 @@ fn comments(outline: &Outline<'_>, source: &Source) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (offset, start) in source.text.match_indices("<!--") {
         let inner = source.text[offset + start.len()..].trim_start();
-        let Some(rest) = inner.strip_prefix("retracted") else { continue };
-        let Some((rest, _)) = rest[..rest.floor_char_boundary(MAX_REASON)].split_once("-->") else { continue };
+        let is_marked = inner.get(..MARK.len()).is_some_and(|word| word.eq_ignore_ascii_case(MARK));
+        let Some(rest) = inner.get(MARK.len()..).filter(|_| is_marked) else { continue };
+        let rest = &rest[..rest.floor_char_boundary(MAX_REASON)];
+        let rest = rest.split_once("-->").map_or(rest, |(rest, _)| rest);
         if rest.trim().is_empty() || rest.starts_with([':', '：', ' ', '\n']) {
             found.push((offset, one_line(rest.trim_start_matches([':', '：', ' ']))));
         }

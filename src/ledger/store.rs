@@ -3,6 +3,8 @@
 //! Read once at the start, written in one transaction per change. Write-ahead log and full synchronisation: after a power cut
 //! either all of a change is there or nothing of it.
 
+use std::fmt;
+use std::fs::{File, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, params};
+use url::Url;
 
 use super::settling::{Change, What};
 use super::{
@@ -23,6 +26,9 @@ use crate::digest::learnt::{Memory, Strength};
 
 /// The file in the state folder.
 const FILE: &str = "ledger.sqlite";
+
+/// The file whose lock says that a process writes to the folder.
+const LOCK: &str = "lock";
 
 /// How long another program that writes to the file is waited for.
 const BUSY: Duration = Duration::from_secs(5);
@@ -148,7 +154,21 @@ impl Rows {
 #[derive(Debug)]
 pub(super) struct Store {
     connection: Connection,
+    /// Held for as long as this process writes to the folder.
+    _lock: Option<File>,
 }
+
+/// Another process writes to the state folder.
+#[derive(Debug)]
+pub struct InUse;
+
+impl fmt::Display for InUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another feedmill uses it")
+    }
+}
+
+impl std::error::Error for InUse {}
 
 impl Store {
     /// A database that is gone when it is closed.
@@ -158,27 +178,44 @@ impl Store {
             migrate(&mut connection)?;
             Ok(connection)
         };
-        Store { connection: open().expect("memory holds an empty database") }
+        Store { connection: open().expect("memory holds an empty database"), _lock: None }
     }
 
     /// Opens the file in a folder; makes both if need be.
     pub(super) fn open(folder: &Path) -> anyhow::Result<Store> {
         std::fs::create_dir_all(folder)?;
+        let lock = File::create(folder.join(LOCK))?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(InUse.into()),
+            // Some file systems have no locks.
+            Err(TryLockError::Error(_)) | Ok(()) => {}
+        }
         let mut connection = Connection::open(folder.join(FILE))?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         migrate(&mut connection)?;
-        Ok(Store { connection })
+        Ok(Store { connection, _lock: Some(lock) })
     }
 
     /// Opens the file in a folder as it is.
     pub(super) fn open_to_read(folder: &Path) -> anyhow::Result<Store> {
-        let connection = Connection::open_with_flags(folder.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.busy_timeout(BUSY)?;
-        let done: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        ensure!(done as usize == MIGRATIONS.len(), "it was written by another version; start feedmill with it once");
-        Ok(Store { connection })
+        let path = folder.join(FILE);
+        let version = |connection: &Connection| -> rusqlite::Result<u32> {
+            connection.busy_timeout(BUSY)?;
+            connection.pragma_query_value(None, "user_version", |row| row.get(0))
+        };
+        let mut connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut done = version(&connection);
+        // In a folder that cannot be written not even a reader's lock can be; there, and without a log, nobody writes.
+        if done.is_err() && !folder.join(format!("{FILE}-wal")).exists() {
+            let uri = Url::from_file_path(std::path::absolute(&path)?).ok().context("the folder has no path")?;
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            connection = Connection::open_with_flags(format!("{uri}?immutable=1"), flags)?;
+            done = version(&connection);
+        }
+        ensure!(done? as usize == MIGRATIONS.len(), "it was written by another version; start feedmill with it once");
+        Ok(Store { connection, _lock: None })
     }
 
     /// Everything that was published.
@@ -298,6 +335,13 @@ impl Store {
             let (events, feeds) = (Vec::new(), Vec::new());
             Ok(Story { id, title, link, digest, is_digest, published, updated, gone, retracted, events, feeds })
         })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Every address that an item has or had, with the item's id.
+    pub(super) fn links(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let mut statement = self.connection.prepare("SELECT DISTINCT id, link FROM history WHERE link IS NOT NULL")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -164,12 +164,14 @@ fn what_was_published_is_recognised_by_a_later_run_and_under_another_authority()
     let mut publication = Publication { ledger: open(), ..Publication::new() };
     let first = publication
         .publish_list(&["[Water tower](https://example.org/1) a", "[Bus number 5](https://example.org/2) b"]);
+    drop(std::mem::take(&mut publication.ledger));
     let mut later = Publication { ledger: open(), ..publication };
     let edited = ["[The bus](https://example.org/2) b", "[Water tower](https://example.org/one) a"];
     let second = later.publish_list(&edited);
     assert_eq!(second["The bus"].id, first["Bus number 5"].id);
     assert_eq!(second["Water tower"].id, first["Water tower"].id);
     let other = Options { authority: "example.org".to_owned(), ..Options::default() };
+    drop(std::mem::take(&mut later.ledger));
     let ledger = Ledger::open(state.path(), &other).unwrap();
     let files = [digest("2025-05-22.md", &list(&[edited[0], edited[1], "[New](https://example.org/3) c"]))];
     let (settlement, _) = ledger.settle(&files, later.now, &other);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use feedmill::daemon::mill::{self, Mill, Reason, Verdict};
-use feedmill::ledger::{Fate, Held, hold};
+use feedmill::ledger::{Fate, Held, InUse, Ledger, hold};
 use feedmill::site::Site;
 use proptest::prelude::*;
 
@@ -60,8 +60,14 @@ impl Publication {
 
     /// Ends the process and begins another, which shows what the ledger kept.
     fn restart(&mut self) {
+        self.end();
         self.mill = open(&self.content, &self.state, &self.yaml);
         self.site = self.mill.last_shown().unwrap();
+    }
+
+    /// Ends the process, so that the state folder is free.
+    fn end(&mut self) {
+        self.mill = Mill::open(mill::Options { state: None, ..self.mill.options().clone() }).unwrap();
     }
 
     fn ids(&self) -> HashSet<String> {
@@ -166,7 +172,9 @@ fn a_section_that_is_called_otherwise_in_every_digest_is_held_back() {
         publication.content.write(&format!("{date}.md"), day(date, "Novelties", &names(prefix, 10)));
     }
     let held = publication.look("2025-05-22T12:01:00Z").expect("the feed of the section is gone");
-    assert_eq!(held.feeds, [("/news/".to_owned(), 20, 20)]);
+    // Those of the newest digest are still being worked on.
+    assert_eq!(held.feeds, [("/news/".to_owned(), 10, 20)]);
+    assert_eq!(held.counts(), [0, 0, 10, 0]);
 }
 
 #[test]
@@ -188,6 +196,89 @@ fn what_is_only_understood_better_is_not_held_back_but_another_reading_is() {
     publication.yaml = "items: {prose: skip}".to_owned();
     publication.restart();
     assert!(publication.look("2025-05-03T12:01:00Z").is_some());
+}
+
+#[test]
+fn a_change_that_comes_piece_by_piece_is_one_change() {
+    let date = |number: usize| format!("2025-05-{:02}", 10 + number);
+    let files: Vec<(String, String)> = (0..10)
+        .map(|number| (date(number) + ".md", day(&date(number), "News", &names(&format!("n{number}"), 10))))
+        .collect();
+    let files: Vec<(&str, String)> = files.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+    let mut publication = Publication::new(&files);
+    let before = publication.ids();
+    let mut now = moment("2025-05-22T12:00:00Z");
+    let mut held = 0;
+    for (name, text) in &files {
+        publication
+            .content
+            .write(name, text.replace("example.com/", "example.net/stories/").replace("### n", "### Story n"));
+        now += chrono::TimeDelta::seconds(1);
+        held += usize::from(publication.look_for(now).0.is_some());
+    }
+    assert!(held >= 7, "held {held} times");
+    assert!(publication.ids().intersection(&before).count() >= 80);
+    // What was confirmed counts no more.
+    hold::confirm(publication.state.path(), "").unwrap();
+    assert_eq!(publication.look_for(now).0, None);
+    assert_eq!(publication.ids().intersection(&before).count(), 0);
+    publication.content.remove(files[9].0);
+    assert_eq!(publication.look_for(now + chrono::TimeDelta::seconds(1)).0, None, "10 of 100 are not too many");
+}
+
+#[test]
+fn the_same_again_is_held_back_and_its_removal_is_not() {
+    let mut publication = two_days();
+    let before = publication.ids();
+    let copies = [("2025-05-21-copy.md", "2025-05-21", "old"), ("2025-05-22-copy.md", "2025-05-22", "new")];
+    for (name, date, prefix) in copies {
+        publication.content.write(name, day(date, "News", &names(prefix, 10)));
+    }
+    let held = publication.look("2025-05-22T12:01:00Z").expect("20 come twice");
+    assert_eq!(held.counts(), [0, 20, 0, 0]);
+    hold::confirm(publication.state.path(), "").unwrap();
+    assert_eq!(publication.look("2025-05-22T12:02:00Z"), None);
+    assert_eq!(publication.ids().len(), 40);
+    copies.iter().for_each(|(name, _, _)| publication.content.remove(name));
+    assert_eq!(publication.look("2025-05-22T12:03:00Z"), None);
+    assert_eq!(publication.ids(), before);
+}
+
+#[test]
+fn a_digest_without_items_and_the_same_look_again_change_nothing() {
+    let mut publication = two_days();
+    publication.content.write("2025-05-22-b.md", "# 2025-05-22\n\n## News\n");
+    publication.look("2025-05-22T12:01:00Z");
+    let (id, rss) = (fields(&publication.site, "/", "id")[0].clone(), body(&publication.site, "/rss.xml"));
+    for minute in 2..5 {
+        publication.look(&format!("2025-05-22T12:0{minute}:00Z"));
+    }
+    let options = feedmill::ledger::Options::default();
+    assert_eq!(publication.mill.ledger().find(&id, &options).unwrap()[0].events.len(), 1);
+    assert_eq!(body(&publication.site, "/rss.xml"), rss);
+}
+
+#[test]
+fn a_state_folder_is_one_process_s_and_can_be_read_by_all() {
+    let publication = two_days();
+    let error = Ledger::open(publication.state.path(), &feedmill::ledger::Options::default()).unwrap_err();
+    assert!(error.is::<InUse>() && format!("{error:#}").contains("another feedmill uses it"), "{error:#}");
+    assert!(Ledger::open_to_read(publication.state.path(), &feedmill::ledger::Options::default()).is_ok());
+}
+
+#[test]
+fn a_confirmation_of_nothing_or_that_cannot_be_read_lets_nothing_through() {
+    let mut publication = two_days();
+    let flag = hold::confirmation(publication.state.path());
+    std::fs::write(&flag, "").unwrap();
+    publication.look("2025-05-22T12:01:00Z");
+    assert!(!flag.exists(), "nothing was held");
+    publication.content.remove("2025-05-21.md");
+    std::fs::write(&flag, b"\xFF").unwrap();
+    assert!(publication.look("2025-05-22T12:02:00Z").is_some());
+    assert!(!flag.exists());
+    std::fs::create_dir(&flag).unwrap();
+    assert!(publication.look("2025-05-22T12:03:00Z").is_some());
 }
 
 #[test]
@@ -525,6 +616,55 @@ fn what_is_taken_back_before_it_was_published_is_never_seen() {
     publication.look("2025-05-22T13:00:00Z");
     assert_eq!(titles(&publication.site, "/").len(), 2);
     assert_eq!(titles(&publication.site, "/digests/"), ["Digest of 2025-05-21"]);
+    let text = "# 2025-05-22\n\n## News\n\n- [LIBEL](https://example.org/1) <!-- Retracted -->\n- [Two](https://example.org/2)\n";
+    publication.content.write("2025-05-22.md", text);
+    publication.look("2025-05-22T14:00:00Z");
+    assert_eq!(titles(&publication.site, "/").len(), 3);
+    for (route, page) in &publication.site.pages {
+        assert!(!String::from_utf8_lossy(page.body()).contains("LIBEL"), "{route}");
+    }
+}
+
+#[test]
+fn what_is_taken_back_goes_without_being_held_back() {
+    let date = |number: usize| format!("2025-05-1{number}");
+    let text = |number: usize, front: &str| {
+        let text = day(&date(number), "News", &names(&format!("n{number}"), 2));
+        text.replace("---\ndate", &format!("---\n{front}date"))
+    };
+    let files: Vec<(String, String)> = (0..9).map(|number| (date(number) + ".md", text(number, ""))).collect();
+    let files: Vec<(&str, String)> = files.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+    let mut publication = Publication::new(&files);
+    for (number, (name, _)) in files.iter().enumerate().take(7) {
+        publication.content.write(name, text(number, "retracted: a hoax\n"));
+    }
+    assert_eq!(publication.look("2025-05-22T13:00:00Z"), None);
+    assert_eq!(titles(&publication.site, "/digests/").len(), 9);
+    assert_eq!(publication.look("2025-06-22T13:00:00Z"), None);
+    assert_eq!(titles(&publication.site, "/digests/").len(), 2);
+    assert!(!publication.site.pages.contains_key("/digests/2025-05-10/"));
+}
+
+#[test]
+fn a_comment_that_may_be_of_another_item_takes_none_back() {
+    let check = |text: &str| {
+        let folder = Folder::with([("2025-05-22.md", text)]);
+        let run = feedmill(&["check", folder.path().to_str().unwrap(), "--format", "short"]);
+        let found = String::from_utf8(run.stdout).unwrap().matches("[retraction-unknown]").count();
+        (found, titles(&folder.site(), "/"))
+    };
+    let text = |above: &str, below: &str, at_end: &str| {
+        format!(
+            "# 2025-05-22\n\n## News\n{above}\n### [One](https://example.org/1)\n\nText.\n{below}### [Two](https://example.org/2)\n\nText.\n{at_end}\n## Papers\n\n### [Three](https://example.org/3)\n\nText.\n"
+        )
+    };
+    let comment = "<!-- retracted: wrong -->\n";
+    let all = ["One", "Two", "Three"].map(str::to_owned).to_vec();
+    assert_eq!(check(&text("", "", "")), (0, all.clone()));
+    assert_eq!(check(&text(comment, "", "")), (1, all.clone()), "below the heading of a section");
+    assert_eq!(check(&text("", comment, "")), (1, all), "right above a heading");
+    assert_eq!(check(&text("", &format!("{comment}\n"), "")).1, ["Two", "Three"]);
+    assert_eq!(check(&text("", "", comment)).1, ["One", "Three"]);
 }
 
 #[test]
@@ -587,14 +727,15 @@ fn explain_tells_the_history_of_an_entry() {
 
 #[test]
 fn check_tells_what_would_be_held_back_and_build_holds_it() {
-    let publication = two_days();
-    let (content, state) = (publication.content.path().to_str().unwrap(), publication.state.path().to_str().unwrap());
+    let mut publication = two_days();
+    publication.end();
     publication.content.remove("2025-05-21.md");
+    let (content, state) = (publication.content.path().to_str().unwrap(), publication.state.path().to_str().unwrap());
     let run = feedmill(&["check", content, "--state", state, "--format", "short"]);
     let text = String::from_utf8(run.stdout).unwrap();
     assert_eq!(run.status.code(), Some(1));
-    assert!(text.contains("error: of the entries that readers have, 10 would vanish"), "{text}");
-    assert!(text.contains("vanishes: `old tower`") && text.contains("[held-back]"), "{text}");
+    assert!(text.contains("error: of the entries that readers have, 11 would vanish"), "{text}");
+    assert!(text.contains("vanishes: `old library`") && text.contains("[held-back]"), "{text}");
     let output = tempfile::tempdir().unwrap();
     let site = output.path().join("site");
     let arguments = ["build", content, "--state", state, "-o", site.to_str().unwrap(), "--base-url", BASE];
