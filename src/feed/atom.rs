@@ -1,8 +1,5 @@
 //! A feed as Atom 1.0 (RFC 4287).
 
-use std::collections::BTreeMap;
-
-use atom_syndication::extension::Extension;
 use atom_syndication::{
     Category, Content, Entry as AtomEntry, Feed as AtomFeed, FixedDateTime, Generator, Link, Person, Text,
 };
@@ -30,11 +27,13 @@ pub fn render(feed: &Feed) -> Vec<u8> {
         entries: feed.entries.iter().map(|item| entry(item, feed)).collect(),
         lang: feed.language.clone(),
         namespaces: feed.chain.month.iter().map(|_| ("fh".to_owned(), HISTORY.to_owned())).collect(),
-        extensions: feed.chain.month.iter().map(|_| ("fh".to_owned(), archive_mark())).collect(),
         ..AtomFeed::default()
     };
     let mut bytes = Vec::with_capacity(feed.entries.len() * 1500);
     document.write_to(&mut bytes).expect("writing to memory cannot fail");
+    if feed.chain.month.is_some() {
+        bytes = marked_as_archive(bytes);
+    }
     references::hexadecimal(bytes, &["title", "subtitle", "summary"])
 }
 
@@ -51,10 +50,14 @@ fn links(feed: &Feed) -> Vec<Link> {
     links
 }
 
-/// `<fh:archive/>`.
-fn archive_mark() -> BTreeMap<String, Vec<Extension>> {
-    let mark = Extension { name: "fh:archive".to_owned(), ..Extension::default() };
-    BTreeMap::from([("archive".to_owned(), vec![mark])])
+/// Puts `<fh:archive/>` before the entries, where RFC 4287 has extensions (section 4.1.1, and its schema); the writing crate
+/// has them at the end.
+fn marked_as_archive(mut document: Vec<u8>) -> Vec<u8> {
+    let place = |tag: &[u8]| memchr::memmem::find(&document, tag);
+    if let Some(at) = place(b"<entry>").or_else(|| place(b"</feed>")) {
+        document.splice(at..at, *b"<fh:archive/>");
+    }
+    document
 }
 
 fn entry(entry: &Entry, feed: &Feed) -> AtomEntry {

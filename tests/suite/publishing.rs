@@ -692,7 +692,7 @@ fn explain_tells_the_history_of_an_entry() {
     let text = day("2025-05-22", "News", &names("new", 10));
     publication.content.write("2025-05-22.md", text.replace("### new ferry", "### The new ferry"));
     publication.look("2025-05-23T12:00:00Z");
-    publication.content.write("2025-05-22.md", day("2025-05-22", "News", &names("new", 2)[..].to_vec()));
+    publication.content.write("2025-05-22.md", day("2025-05-22", "News", &names("new", 2)));
     hold::confirm(publication.state.path(), "").unwrap();
     assert_eq!(publication.look("2025-05-24T12:00:00Z"), None);
     publication.content.write("2025-05-22.md", text.replace("### new ferry", "### The new ferry"));
