@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import urllib.parse
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -195,9 +196,8 @@ class Daemon:
         self.process.stdout.close()
 
     def logged(self):
-        """The daemon's log."""
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
+        """The daemon's log; reading it moves nothing, for the place in the file is the daemon's as well."""
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode(errors="replace")
 
     def told(self):
         """The end of the daemon's log."""
@@ -227,13 +227,15 @@ class Daemon:
 
 
 def all_of(*judges):
-    """Calls every one, so that one failure does not hide the others."""
+    """Calls every one, so that one failure does not hide the others. A judge that stumbles over what it reads has found something."""
     failures = []
     for judge in judges:
         try:
             judge()
         except Failure as failure:
             failures.append(str(failure))
+        except Exception:
+            failures.append(traceback.format_exc())
     if failures:
         raise Failure("\n".join(failures))
 

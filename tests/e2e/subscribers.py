@@ -2,6 +2,7 @@
 
 `correction` tells what becomes of a title that is corrected: it is replaced, ignored, or added beside the old one.
 `conditional` is the number of the fetch from which the reader asks with the validators it was given; None when it never does.
+`texts` gives the contents that it keeps for an id.
 """
 
 import contextlib
@@ -58,13 +59,16 @@ class Newsboat:
     def fetch(self):
         self.call("-x", "reload")
 
-    def rows(self, query):
+    def rows(self, query, *values):
         with contextlib.closing(sqlite3.connect(self.cache)) as connection:
-            return connection.execute(query).fetchall()
+            return connection.execute(query, values).fetchall()
 
     def entries(self):
         query = "select guid, title, url, pubDate from rss_item where deleted = 0 order by pubDate desc, id"
         return [Entry(*row) for row in self.rows(query)]
+
+    def texts(self, id):
+        return [row[0] for row in self.rows("select content from rss_item where deleted = 0 and guid = ?", id)]
 
     def unread(self):
         told = self.call("-x", "print-unread").stdout.decode()
@@ -113,6 +117,10 @@ class Rss2email:
 
         return [entry(path) for path in sorted(self.mails("new", "cur"), key=delivered, reverse=True)]
 
+    def texts(self, id):
+        mails = (mailbox.MaildirMessage(path.read_bytes()) for path in self.mails("new", "cur"))
+        return [mail.get_payload(decode=True).decode() for mail in mails if mail["X-RSS-ID"] == id]
+
     def mails(self, *parts):
         return [path for part in parts for path in (self.inbox / part).iterdir()]
 
@@ -138,9 +146,14 @@ class Sfeed(Known):
     def fetch(self):
         run(["sfeed_update", self.settings])
 
+    def rows(self):
+        return [line.split("\t") for line in self.table.read_text().splitlines()]
+
     def entries(self):
-        rows = [line.split("\t") for line in self.table.read_text().splitlines()]
-        return [Entry(row[5], row[1], row[2], int(row[0])) for row in rows]
+        return [Entry(row[5], row[1], row[2], int(row[0])) for row in self.rows()]
+
+    def texts(self, id):
+        return [row[3] for row in self.rows() if row[5] == id]
 
 
 class Feedparser:
@@ -196,6 +209,10 @@ class Reader:
         with self.opened() as store:
             return [Entry(entry.id, entry.title, entry.link, int(entry.published.timestamp())) for entry in store.get_entries()]
 
+    def texts(self, id):
+        with self.opened() as store:
+            return [entry.get_content().value for entry in store.get_entries() if entry.id == id]
+
     def unread(self):
         with self.opened() as store:
             return {entry.id for entry in store.get_entries(read=False)}
@@ -213,19 +230,23 @@ class Parser(Known):
     script = None
 
     def __init__(self, _, url):
-        self.url, self.known, self.parsed = url, {}, []
+        self.url, self.known, self.contents, self.parsed = url, {}, {}, []
 
     def fetch(self):
         """`parsed` is the document as the parser sees it."""
         script = f"(async url => {{ {self.script} }})(process.argv[1]).then(seen => console.log(JSON.stringify(seen)))"
         seen = json.loads(run(["node", "-e", script, self.url]).stdout)
-        self.parsed = [Entry(id, title, link, int(datetime.datetime.fromisoformat(date).timestamp())) for id, title, link, date in seen]
+        self.parsed = [Entry(id, title, link, int(datetime.datetime.fromisoformat(date).timestamp())) for id, title, link, date, _ in seen]
         ids = [entry.id for entry in self.parsed]
         same(f"ids of {self.url}, none twice", sorted(set(ids)), sorted(ids))
         self.known |= {entry.id: entry for entry in self.parsed}
+        self.contents |= {id: content for id, *_, content in seen}
 
     def entries(self):
         return sorted(self.known.values(), key=lambda entry: -entry.date)
+
+    def texts(self, id):
+        return [self.contents[id]]
 
 
 class RssParser(Parser):
@@ -233,7 +254,7 @@ class RssParser(Parser):
 
     script = """
 const feed = await new (require('rss-parser'))().parseURL(url);
-return feed.items.map(item => [item.guid ?? item.id, item.title, item.link, item.isoDate]);
+return feed.items.map(item => [item.guid ?? item.id, item.title, item.link, item.isoDate, item['content:encoded'] ?? item.content]);
 """
 
 
@@ -244,6 +265,8 @@ class Feedsmith(Parser):
 const { format, feed } = require('feedsmith').parseFeed(await (await fetch(url)).text());
 const iso = date => new Date(date).toISOString();
 return format === 'rss'
-  ? feed.items.map(item => [item.guid.value, item.title, item.link, iso(item.pubDate)])
-  : feed.entries.map(entry => [entry.id, entry.title.value, entry.links.find(link => link.rel === 'alternate').href, iso(entry.published)]);
+  ? feed.items.map(item => [item.guid.value, item.title, item.link, iso(item.pubDate), item.content.encoded])
+  : feed.entries.map(entry => [
+      entry.id, entry.title.value, entry.links.find(link => link.rel === 'alternate').href, iso(entry.published), entry.content.value,
+    ]);
 """
