@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Builds the sample digests and one nasty digest as files, and lets other people's tools judge every format.
+"""Builds the sample digests, months of older ones and a nasty one as files, and lets other people's tools judge every format.
 
 Atom by jing and the schema of RFC 4287, RSS by xmllint and rules of our own, JSON Feed by its JSON schema in ajv, OPML by
-listparser. Then the same site once more, and once from another place, zone and locale: the bytes must be the same.
+listparser. Who follows a feed into its archives comes upon every entry; feedparser reads them as they are served. Then the same
+site once more, and once from another place, zone and locale: the bytes must be the same.
 """
 
+import collections
 import datetime
 import html.parser
+import itertools
 import json
 import os
 import pathlib
@@ -15,7 +18,7 @@ import shutil
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
 
-from common import SAMPLE, all_of, binary, check, items, main, module, npm, run, same, show, workspace
+from common import SAMPLE, Daemon, all_of, binary, check, items, main, module, npm, run, same, show, workspace
 
 BASE = "https://digests.example.org/daily/"
 NOW = "2026-03-11T06:07:08Z"
@@ -23,6 +26,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 NPM = ["jsonfeed-schema@0.5", "ajv@8", "ajv-formats@3"]
 ATOM = "{http://www.w3.org/2005/Atom}"
 CONTENT = "{http://purl.org/rss/1.0/modules/content/}encoded"
+ARCHIVE = "{http://purl.org/syndication/history/1.0}archive"
+MONTHS = ["2025-11", "2025-12", "2026-01", "2026-02"]
 # https://www.w3.org/TR/xml/#charsets
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -135,6 +140,21 @@ CONTENTS = [
 ]
 
 
+def history():
+    """Digests of the months before, by date; a section that the first and the third have alone leaves a gap."""
+    adjectives = "Quiet Bright Narrow Crooked Borrowed Painted Floating Forgotten Wooden Silver Secret".split()
+    nouns = "bridge garden harbour ladder market orchard staircase tower".split()
+    titles = (f"{adjective} {noun} & its <keeper>" for adjective, noun in itertools.product(adjectives, nouns))
+    for at, month in enumerate(MONTHS):
+        sections = ["新闻资讯"] if at % 2 else ["新闻资讯", "旧事"]
+        for date in (f"{month}-{day:02}" for day in range(1, 29, 4)):
+            text = f"---\ndate: {date}\ntitle: 旧日报 {date}\nlanguage: zh-CN\n---\n\n"
+            for number, section in enumerate(sections):
+                link = f" [>阅读原文](https://old.example.org/{date}/{number}?a=1&b=2)"
+                text += f"## {section}\n\n### {next(titles)}\n\nWith a story.{link}\n\n### {next(titles)}\n\nWithout.\n\n"
+            yield date, text
+
+
 class Markup(html.parser.HTMLParser):
     """Judges the HTML of an entry; `ids` are the places one can link to."""
 
@@ -191,7 +211,7 @@ def url_of(site, file):
 
 def page_of(file, site):
     """The public address of the page that a feed belongs to."""
-    return url_of(site, file).removesuffix(file.name)
+    return url_of(site, file).removesuffix(file.name).removesuffix("archive/")
 
 
 class Entry:
@@ -241,12 +261,20 @@ def rss_entry(item, file):
 def atom(file, site):
     """The entries of an Atom feed; its grammar is jing's business."""
     feed = ElementTree.parse(file).getroot()
-    links = {link.get("rel"): link.get("href") for link in feed.findall(f"{ATOM}link")}
+    links = atom_links(file)
     same(f"{file}: self and alternate", (links.get("self"), links.get("alternate")), (url_of(site, file), page_of(file, site)))
+    same(f"{file}: fh:archive", len(feed.findall(ARCHIVE)), int(file.parent.name == "archive"))
     entries = feed.findall(f"{ATOM}entry")
     newest = max((entry.find(f"{ATOM}updated").text for entry in entries), default=None)
     same(f"{file}: updated", feed.find(f"{ATOM}updated").text, newest or feed.find(f"{ATOM}updated").text)
     return [atom_entry(entry) for entry in entries]
+
+
+def atom_links(file):
+    """Addresses by relation, none twice."""
+    links = [(link.get("rel"), link.get("href")) for link in ElementTree.parse(file).getroot().findall(f"{ATOM}link")]
+    same(f"{file}: relations of links, none twice", len(dict(links)), len(links))
+    return dict(links)
 
 
 def atom_entry(entry):
@@ -276,38 +304,123 @@ def json_entry(item):
 
 
 FORMATS = {"rss.xml": rss, "atom.xml": atom, "feed.json": json_feed}
+ARCHIVES = {"atom": atom, "json": json_feed}
 
 
-def files(site, name):
-    """Every feed of one format."""
-    found = sorted(site.rglob(name))
-    check(len(found) > 10, f"files named {name}", "more than 10", len(found))
-    return found
+def files(site, *names):
+    """Every feed of some formats."""
+    found = {name: sorted(site.rglob(name)) for name in names}
+    for name, those in found.items():
+        check(len(those) > 10, f"files named {name}", "more than 10", len(those))
+    return [file for those in found.values() for file in those]
+
+
+def entries_of(file, site, read):
+    """What the entries of a document say, each of which keeps the rules; none comes twice, and the newest first."""
+    entries = read(file, site)
+    for entry in entries:
+        entry.judge(file)
+    ids = [entry.id for entry in entries]
+    same(f"{file}: ids, none twice", sorted(set(ids)), sorted(ids))
+    late = [pair for pair in zip(entries, entries[1:]) if pair[0].published <= pair[1].published]
+    same(f"{file}: dates that do not decrease", [entry.common for pair in late for entry in pair], [])
+    return [entry.common for entry in entries]
 
 
 def feeds_agree(site):
     """Each feed keeps the rules, and says the same in the three formats."""
     for file in files(site, "rss.xml"):
-        seen = {}
-        for name, read in FORMATS.items():
-            one = file.with_name(name)
-            entries = read(one, site)
-            for entry in entries:
-                entry.judge(one)
-            ids = [entry.id for entry in entries]
-            same(f"{one}: ids, none twice", sorted(set(ids)), sorted(ids))
-            late = [pair for pair in zip(entries, entries[1:]) if pair[0].published <= pair[1].published]
-            same(f"{one}: dates that do not decrease", [entry.common for pair in late for entry in pair], [])
-            seen[name] = [entry.common for entry in entries]
+        seen = {name: entries_of(file.with_name(name), site, read) for name, read in FORMATS.items()}
         check(seen["rss.xml"] or file.parent == site, f"{file}", "entries", "none")
         for name in ("atom.xml", "feed.json"):
             same(f"{file.with_name(name)} against rss.xml", seen[name], seen["rss.xml"])
 
 
+def archives_agree(site):
+    """Each month of a feed keeps the rules, says the same in both formats, and has what was published then."""
+    for file in files(site, "archive/*.atom"):
+        seen = {ending: entries_of(file.with_suffix(f".{ending}"), site, read) for ending, read in ARCHIVES.items()}
+        same(f"{file.with_suffix('.json')} against Atom", seen["json"], seen["atom"])
+        same(f"{file}: months of entries", {f"{published:%Y-%m}" for *_, published in seen["atom"]}, {file.stem})
+    atoms, jsons = ({file.with_suffix("") for file in files(site, f"archive/*.{ending}")} for ending in ARCHIVES)
+    same("months as JSON", jsons, atoms)
+
+
+def archives_lead_back(feedmill, content, site):
+    """From each feed, month by month, to its first entry: all there are, and over the months none twice."""
+    expected = collections.defaultdict(set)
+    for digest in show(feedmill, content, FEEDMILL_SITE_BASE_URL=BASE):
+        for section in digest["sections"]:
+            ids = {item["id"] for item in section["items"]}
+            expected[site] |= ids
+            expected[site / section["slug"]] |= ids
+            expected[site / "digests"] |= {id.rpartition("/")[0] for id in ids}
+    for folder, ids in expected.items():
+        months = sorted((folder / "archive").glob("*.atom"))
+        neighbours_are_named(site, folder, months)
+        leads_back(site, folder / "atom.xml", months, atom, lambda file: atom_links(file).get("prev-archive"), ids)
+        months = [month.with_suffix(".json") for month in months]
+        leads_back(site, folder / "feed.json", months, json_feed, lambda file: json.loads(file.read_text()).get("next_url"), ids)
+    for folder, months in {"": [*MONTHS, "2026-03"], "digests": [*MONTHS, "2026-03"], "jiu-shi": MONTHS[::2]}.items():
+        had = sorted(month.stem for month in (site / folder / "archive").glob("*.atom"))
+        same(f"the months of /{folder}", had, months)
+
+
+def neighbours_are_named(site, folder, months):
+    """RFC 5005, section 4: every month leads to the one before, the one after, and the feed; the feed to none after it."""
+    addresses = [None, *(url_of(site, month) for month in months), None]
+    for month, before, after in zip(months, addresses, addresses[2:]):
+        links = atom_links(month)
+        seen = [links.get(relation) for relation in ("prev-archive", "next-archive", "current")]
+        same(f"{month}: archives before and after, and the feed", seen, [before, after, url_of(site, folder / "atom.xml")])
+    links = atom_links(folder / "atom.xml")
+    same(f"{folder / 'atom.xml'}: links of an archive", {*links} & {"next-archive", "current"}, set())
+
+
+def leads_back(site, feed, months, read, before, ids):
+    """Follows a feed back: to the newest month of which it does not show all, and from there to every older one."""
+    shown = {entry.id for entry in read(feed, site)}
+    entries = {month: [entry.id for entry in read(month, site)] for month in months}
+    expected = list(reversed(months))
+    while expected and shown.issuperset(entries[expected[0]]):
+        expected.pop(0)
+    seen, at = [], feed
+    while (address := before(at)) and len(seen) < len(months):
+        at = site / address.removeprefix(BASE)
+        seen.append(at)
+    same(f"{feed}: the months it leads to", seen, expected)
+    over = [id for month in months for id in entries[month]]
+    same(f"{feed}: entries of its months, none twice", sorted(over), sorted(ids) if months else [])
+    same(f"{feed}: entries of it and of the months it leads to", shown.union(*(entries[month] for month in seen)), ids)
+
+
+def archives_are_served(feedmill, content, site):
+    """As they were built. feedparser reads those in Atom, and whoever has one is told that it did not change."""
+    types = {".atom": "application/atom+xml; charset=utf-8", ".json": "application/feed+json; charset=utf-8"}
+    with Daemon(feedmill, content, "--base-url", BASE) as daemon:
+        for file in files(site, "archive/*.atom", "archive/*.json"):
+            route = f"/{file.relative_to(site).as_posix()}"
+            status, headers, body = daemon.get(route)
+            same(f"status and type of {route}", (status, headers["Content-Type"]), (200, types[file.suffix]))
+            check(body == file.read_bytes(), f"the bytes of {route}", f"those of {file}", body[:200])
+            same(f"the status of {route} for who has it", daemon.get(route, if_none_match=headers["ETag"])[0], 304)
+            if file.suffix == ".atom":
+                feedparser_reads(daemon.address(route), file, site)
+
+
+def feedparser_reads(address, file, site):
+    parsed = module("feedparser").parse(address)
+    check(not parsed.bozo, f"feedparser takes {address}", "a well-formed feed", parsed.get("bozo_exception"))
+    same(f"what feedparser takes {address} for", (parsed.version, "fh_archive" in parsed.feed), ("atom10", True))
+    same(f"links that feedparser sees in {address}", {link.rel: link.href for link in parsed.feed.links}, atom_links(file))
+    seen = [(entry.id, entry.title, entry.link) for entry in parsed.entries]
+    same(f"entries that feedparser sees in {address}", seen, [entry.common[:3] for entry in atom(file, site)])
+
+
 def links_lead_somewhere(site):
     """Every link of the feeds' contents into the site has a file, and a place in it when it names one."""
     pages = {}
-    for file in files(site, "feed.json"):
+    for file in files(site, "feed.json", "archive/*.json"):
         feed = json.loads(file.read_text())["items"]
         links = {link for item in feed for link in [item["url"], *Markup(item["content_html"]).links]}
         for link in sorted(link for link in links if link.startswith(BASE)):
@@ -323,7 +436,7 @@ def links_lead_somewhere(site):
 def nasty_came_through(feedmill, content, site):
     """Titles are as written, and every item that `show` knows is in the feed of everything and of its section."""
     entries = {item["id"]: item for item in json.loads((site / "feed.json").read_text())["items"]}
-    (digest,) = (digest for digest in show(feedmill, content) if digest["key"] == "2026-03-10")
+    (digest,) = (digest for digest in show(feedmill, content, FEEDMILL_SITE_BASE_URL=BASE) if digest["key"] == "2026-03-10")
     shown = items(digest)
     same("the number of items of the nasty digest", len(shown), NASTY.count("\n###"))
     same("items of the nasty digest that the feed lacks", [item["title"] for item in shown if item["id"] not in entries], [])
@@ -337,7 +450,7 @@ def nasty_came_through(feedmill, content, site):
 
 def xml_is_well_formed(site):
     """By xmllint, and free of what XML 1.0 forbids, as characters and as references."""
-    documents = [*files(site, "rss.xml"), *files(site, "atom.xml"), site / "feeds.opml"]
+    documents = [*files(site, "rss.xml", "atom.xml", "archive/*.atom"), site / "feeds.opml"]
     run(["xmllint", "--noout", "--nonet", *documents])
     for file in documents:
         text = file.read_bytes().decode("utf-8")
@@ -346,7 +459,7 @@ def xml_is_well_formed(site):
 
 
 def atom_is_valid(site):
-    run(["jing", "-c", HERE / "atom.rnc", *files(site, "atom.xml")])
+    run(["jing", "-c", HERE / "atom.rnc", *files(site, "atom.xml", "archive/*.atom")])
 
 
 VALIDATE = """
@@ -363,7 +476,7 @@ process.exit(bad);
 
 
 def json_is_valid(site, folder):
-    run(["node", "-e", VALIDATE, *files(site, "feed.json")], env=os.environ | npm(folder / "npm", NPM))
+    run(["node", "-e", VALIDATE, *files(site, "feed.json", "archive/*.json")], env=os.environ | npm(folder / "npm", NPM))
 
 
 def opml_lists_all(site):
@@ -401,12 +514,17 @@ def check_formats():
         content = folder / "content"
         shutil.copytree(SAMPLE, content)
         (content / "2026-03-10.md").write_text(NASTY)
+        for date, text in history():
+            (content / f"{date}.md").write_text(text)
         site = build(feedmill, content, folder / "site")
         all_of(
             lambda: xml_is_well_formed(site),
             lambda: atom_is_valid(site),
             lambda: json_is_valid(site, folder),
             lambda: feeds_agree(site),
+            lambda: archives_agree(site),
+            lambda: archives_lead_back(feedmill, content, site),
+            lambda: archives_are_served(feedmill, content, site),
             lambda: nasty_came_through(feedmill, content, site),
             lambda: links_lead_somewhere(site),
             lambda: opml_lists_all(site),
