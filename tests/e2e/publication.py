@@ -5,7 +5,7 @@ import dataclasses
 import datetime
 import itertools
 
-from common import Daemon, binary, items, run, same, show, until
+from common import Daemon, binary, check, items, run, same, show, until
 from subscribers import Entry
 
 NEWS, TOOLS = "新闻资讯", "Tools & Toys"
@@ -169,10 +169,10 @@ class Publication:
         lines = sorted(f"vanishes: `{story.title}` ({story.id})" for story in stories)
         told = [line.partition("held back: ")[2] for line in self.hears("the old site stays").splitlines() if "held back: " in line]
         same("what the log says to be held back", sorted(told), lines)
-        had, gone = len(self.entries({NEWS, TOOLS})), len(stories)
-        summary = f"of the entries that readers have, {gone} would vanish, 0 come again as new and 0 be corrected; 0 would be new"
-        summary += f"; {gone} of {had} in /"
-        same("what feedmill confirm --list prints", self.confirm("--list"), [summary, *lines])
+        summary, *listed = self.confirm("--list")
+        same("what feedmill confirm --list prints", listed, lines)
+        would = f"of the entries that readers have, {len(stories)} would vanish, 0 come again as new, 0 leave their section and 0 be corrected; 0 would be new; "
+        check(summary.startswith(would), "the summary of feedmill confirm --list", f"{would}…", summary)
 
     def let_through(self):
         """Waits until nothing is held back any more, and nothing can be confirmed."""
