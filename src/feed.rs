@@ -298,10 +298,11 @@ struct Gatherer<'o> {
 impl Gatherer<'_> {
     /// The entry of a seat.
     fn entry(&self, seat: &Seat) -> Entry {
-        match seat.section().zip(seat.item()) {
+        let entry = match seat.section().zip(seat.item()) {
             Some((section, item)) => self.item(&seat.settled, section, item, seat.identity()),
             None => self.whole(&seat.settled),
-        }
+        };
+        without_replacements(entry)
     }
 
     fn item(&self, settled: &Settled, section: &Section, item: &Item, identity: &Identity) -> Entry {
@@ -445,6 +446,17 @@ impl Gatherer<'_> {
         }
         entries
     }
+}
+
+/// An entry without U+FFFD, which validators take for the trace of a broken encoding: a reference in HTML, a box elsewhere.
+fn without_replacements(mut entry: Entry) -> Entry {
+    const REPLACEMENT: char = '\u{FFFD}';
+    for (text, with) in [(&mut entry.html, "&#xFFFD;"), (&mut entry.title, "□"), (&mut entry.summary, "□")] {
+        if text.contains(REPLACEMENT) {
+            *text = text.replace(REPLACEMENT, with);
+        }
+    }
+    entry
 }
 
 /// A title without anything that looks like a tag: `<dialog>` becomes `‹dialog›`, for readers take titles for HTML and drop it.

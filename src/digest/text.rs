@@ -6,11 +6,16 @@ use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Whether XML 1.0 allows the character (section 2.2, production 2, `Char`).
+/// Whether the character is one of text: XML 1.0 allows it (section 2.2, production 2, `Char`), and it is none of those that
+/// XML discourages there and HTML calls an error: controls and what Unicode keeps for no character.
 ///
 /// The writing crates pass forbidden ones through, and one of them stops a whole feed in every reader.
 pub fn is_xml_char(character: char) -> bool {
-    matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+    match character {
+        '\t' | '\n' | '\r' => true,
+        '\u{7F}'..='\u{9F}' | '\u{FDD0}'..='\u{FDEF}' => false,
+        character => character >= ' ' && u32::from(character) & 0xFFFE != 0xFFFE,
+    }
 }
 
 /// Whether the character is written without spaces between words: Han, kana, Hangul jamo excluded, and their punctuation.
@@ -30,13 +35,19 @@ pub fn xml_safe(text: String) -> String {
     if text.chars().all(is_xml_char) { text } else { text.chars().filter(|c| is_xml_char(*c)).collect() }
 }
 
-/// Whether XML allows every character, as a look at the bytes shows: no controls, no U+FFFE and U+FFFF.
+/// Whether every character is one of text, as a look at the bytes shows.
 pub fn is_plainly_safe(text: &str) -> bool {
     let bytes = text.as_bytes();
     // Without an early end, so that many bytes are looked at together.
-    let is_control = |byte: u8| (byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r');
+    let is_control = |byte: u8| ((byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r')) | (byte == 0x7F);
     let has_controls = bytes.iter().fold(false, |found, byte| found | is_control(*byte));
-    !has_controls && memchr::memchr_iter(0xEF, bytes).all(|at| bytes[at + 1] < 0xBF || bytes[at + 2] < 0xBE)
+    let has = |bytes_of_it: &[u8]| memchr::memmem::find(bytes, bytes_of_it).is_some();
+    // U+0080 to U+009F; U+FDC0 to U+FDFF; the last two of each plane.
+    !has_controls
+        && memchr::memchr_iter(0xC2, bytes).all(|at| bytes[at + 1] >= 0xA0)
+        && !has(b"\xEF\xB7")
+        && !has(b"\xBF\xBE")
+        && !has(b"\xBF\xBF")
 }
 
 /// The text on one line: runs of white space become one space, none at the ends; no characters without width.
@@ -107,6 +118,7 @@ fn run_on_one_line(bytes: &[u8]) -> usize {
             // Han and Hangul; dashes and quotes; kana and its signs, full width forms.
             [0xE0 | 0xE4..=0xED, ..] | [0xE2, 0x80, 0x90..=0xA7, ..] => 3,
             [0xE3, 0x81..=0xBF, ..] | [0xE3, 0x80, 0x81..=0xBF, ..] | [0xEF, 0xBC | 0xBD, ..] => 3,
+            [0xF0..=0xF4, _, 0xBF, 0xBE..] => return at,
             [0xF0..=0xF4, ..] => 4,
             _ => return at,
         };
@@ -431,5 +443,9 @@ mod tests {
     fn characters_that_xml_forbids_are_told_apart() {
         assert!(['\t', '\n', 'a', '\u{E000}', '😀'].into_iter().all(is_xml_char));
         assert!(!['\0', '\u{8}', '\u{B}', '\u{1F}', '\u{FFFE}', '\u{FFFF}'].into_iter().any(is_xml_char));
+        for character in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+            let is_safe = is_plainly_safe(&character.to_string());
+            assert!(!is_safe || is_xml_char(character), "{character:?}");
+        }
     }
 }

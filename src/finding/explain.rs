@@ -583,15 +583,15 @@ A notice stands in its place for retractions.days, under the same id; then it is
 Compared with what was published, so many entries would vanish, come again as new or be
 corrected that it is likely to be a mistake: a folder that is not complete, a template
 that changed every title. The message tells of each entry and each feed. What was
-published is known only with --state. New entries never count, nor corrections in the
-newest digest.
+published is known only with --state. New entries never count, unless readers have the
+same already, nor corrections in the newest digest.
 
-Subscribers see nothing of it: a running server keeps the old site until somebody
+Subscribers see nothing of it, for a running server keeps the old site until somebody
 confirms the change.
 
 If it is meant, let it be published and run, on the server:
 
-    feedmill confirm
+    feedmill confirm --state DIR
 
 The limit is in the configuration:
 
