@@ -571,6 +571,7 @@ impl Ledger {
             gone,
             corrected: of(|it| it.what == What::Corrected && !it.is_digest).map(|it| it.id.as_str()).collect(),
             repeated: repeated.collect(),
+            is_young: settlement.digests.len() <= guard::YOUNG,
             is_newest: &|id| newest.contains(id),
             is_edited: &|id| families.get(id).is_none_or(|family| edited.contains(*family)),
         };

@@ -22,6 +22,13 @@ pub struct Chain {
     pub next: Option<String>,
 }
 
+impl Chain {
+    /// Whether it is a month after which there is another: only then it is an archive, which others may keep for ever.
+    pub fn is_closed(&self) -> bool {
+        self.month.is_some() && self.next.is_some()
+    }
+}
+
 /// The file of a month below its feed's route; `ending` is `atom` or `json`.
 pub fn file(month: &str, ending: &str) -> String {
     format!("archive/{month}.{ending}")

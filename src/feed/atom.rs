@@ -26,12 +26,12 @@ pub fn render(feed: &Feed) -> Vec<u8> {
         links: links(feed),
         entries: feed.entries.iter().map(|item| entry(item, feed)).collect(),
         lang: feed.language.clone(),
-        namespaces: feed.chain.month.iter().map(|_| ("fh".to_owned(), HISTORY.to_owned())).collect(),
+        namespaces: feed.chain.is_closed().then(|| ("fh".to_owned(), HISTORY.to_owned())).into_iter().collect(),
         ..AtomFeed::default()
     };
     let mut bytes = Vec::with_capacity(feed.entries.len() * 1500);
     document.write_to(&mut bytes).expect("writing to memory cannot fail");
-    if feed.chain.month.is_some() {
+    if feed.chain.is_closed() {
         bytes = marked_as_archive(bytes);
     }
     references::hexadecimal(bytes, &["title", "subtitle", "summary"])

@@ -127,6 +127,9 @@ const ALL: &str = "/";
 /// The route of the feed of digests.
 const DIGESTS: &str = "/digests/";
 
+/// With so many digests a publication is understood.
+pub(super) const YOUNG: usize = 10;
+
 /// What was taken from readers counts for so long, so that a change which comes piece by piece is one change.
 pub(super) const RECENT: TimeDelta = TimeDelta::hours(1);
 
@@ -153,6 +156,8 @@ pub(super) struct Case<'c> {
     pub(super) corrected: HashSet<&'c str>,
     /// Entries beside which the same would come as new, and the ids of those.
     pub(super) repeated: HashMap<&'c str, &'c str>,
+    /// Whether there are so few digests that each teaches much of the others.
+    pub(super) is_young: bool,
     /// Entries of the newest digests, which are still being worked on.
     pub(super) is_newest: &'c dyn Fn(&str) -> bool,
     /// Entries of digests that an author wrote otherwise; the others are only understood better.
@@ -168,8 +173,9 @@ impl<'c> Case<'c> {
         let leaves = |id: &str| {
             own.is_none_or(|own| all.contains(id) && !own.contains(id)) && !(self.is_newest)(id) && (self.is_edited)(id)
         };
-        // In the feeds of everything it does not matter why.
-        let is_gone = |id: &str| self.gone.contains(id) && ([ALL, DIGESTS].contains(&feed) || (self.is_edited)(id));
+        // In the feeds of everything it does not matter why, once there is a publication to speak of.
+        let whatever = !self.is_young && [ALL, DIGESTS].contains(&feed);
+        let is_gone = |id: &str| self.gone.contains(id) && (whatever || (self.is_edited)(id));
         let ids = self.shown.get(feed).into_iter().flatten().map(String::as_str);
         ids.filter(|id| is_gone(id) || leaves(id)).collect()
     }
