@@ -26,7 +26,7 @@ use crate::digest::learnt::Memory;
 use crate::digest::{Digest, Item, Section};
 use crate::finding::{Code, Finding, Place};
 use guard::Case;
-use recognition::{Features, Past, Prints, Recognised};
+use recognition::{Past, Prints, Recognised};
 use store::{Rows, Store};
 use words::Hash;
 
@@ -551,19 +551,14 @@ impl Ledger {
         let of = |is_so: fn(&Change) -> bool| changes.entries.iter().filter(move |change| is_so(change));
         let mut gone: HashSet<&str> =
             of(|it| it.what == What::Gone && it.record.retracted.is_none()).map(|change| change.id.as_str()).collect();
-        // What stays of what readers have, by story and title: it may stand in two places.
+        // What stays of what readers have, by its words: the same may stand in two places.
         let ids: HashSet<&str> = self.shown.values().flatten().map(String::as_str).collect();
-        let features = self.records.prints.features(|id| ids.contains(id));
-        let stays: HashMap<Features, &str> =
-            features.iter().filter(|(id, _)| !gone.contains(*id)).map(|(id, features)| (*features, *id)).collect();
-        let is_story = |features: &Features| features.0.is_some();
-        gone.retain(|id| !features.get(id).is_some_and(|it| is_story(it) && stays.contains_key(it)));
+        let items = ids.iter().filter_map(|id| Some((*id, self.records.items.get(*id)?)));
+        let stays: HashMap<Hash, &str> =
+            items.filter(|(id, _)| !gone.contains(id)).map(|(id, record)| (record.hash, id)).collect();
+        gone.retain(|id| self.records.items.get(*id).is_none_or(|record| !stays.contains_key(&record.hash)));
         let new = of(|it| it.what == What::Published && !it.is_digest);
-        let repeated = new.filter_map(|change| {
-            let features = recognition::features_of(change.link.as_deref(), &change.title, options);
-            let before = stays.get(&features).filter(|_| is_story(&features))?;
-            Some((*before, change.id.as_str()))
-        });
+        let repeated = new.filter_map(|change| Some((*stays.get(&change.record.hash)?, change.id.as_str())));
         let case = Case {
             shown: &self.shown,
             next,

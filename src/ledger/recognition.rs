@@ -53,12 +53,6 @@ impl Prints {
         }
     }
 
-    /// Story and title of each id that is wanted.
-    pub(super) fn features(&self, is_wanted: impl Fn(&str) -> bool) -> HashMap<&str, Features> {
-        let wanted = self.by_digest.values().flatten().filter(|print| is_wanted(&print.id));
-        wanted.map(|print| (print.id.as_str(), (print.story, print.title))).collect()
-    }
-
     /// The key under which each id is known.
     pub(super) fn families(&self) -> HashMap<&str, &str> {
         let ids = self.by_digest.iter().flat_map(|(key, prints)| prints.iter().map(move |print| (print, key)));
@@ -153,15 +147,10 @@ pub(super) trait Past {
 pub(super) type Name = (String, String);
 
 /// The canonical link of an item, if it has one, and its normalised title, as numbers.
-pub(super) type Features = (Option<u64>, u64);
+type Features = (Option<u64>, u64);
 
 fn features(item: &Item, options: &Options) -> Features {
-    features_of(item.link.as_deref(), &item.title, options)
-}
-
-/// The features of an item with a link and a title.
-pub(super) fn features_of(link: Option<&str>, title: &str, options: &Options) -> Features {
-    (story_of(link, options), number(&normalized(title)))
+    (story_of(item.link.as_deref(), options), number(&normalized(&item.title)))
 }
 
 fn number(text: &str) -> u64 {
