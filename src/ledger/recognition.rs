@@ -92,7 +92,7 @@ impl Prints {
             let items: Vec<&Item> = parts.iter().flat_map(|at| editions[*at].1.items().map(|(_, item)| item)).collect();
             let wanted: Vec<Features> = items.iter().map(|item| features(item, options)).collect();
             let before = self.by_digest.get(key);
-            let redated = if before.is_none() { self.with_another_date(&wanted, absent) } else { None };
+            let redated = if before.is_none() { self.with_another_date(&wanted, absent, past) } else { None };
             let mut known = before.or_else(|| self.by_digest.get(redated.as_ref()?)).cloned().unwrap_or_default();
             if let Some(old) = redated {
                 absent.remove(&old);
@@ -112,12 +112,12 @@ impl Prints {
     }
 
     /// The absent digest that has most of these items, and they most of its.
-    fn with_another_date(&self, wanted: &[Features], absent: &BTreeSet<String>) -> Option<String> {
+    fn with_another_date(&self, wanted: &[Features], absent: &BTreeSet<String>, past: &dyn Past) -> Option<String> {
         let wanted: HashSet<&Features> = wanted.iter().collect();
         let shared = |key: &&String| {
-            let prints = &self.by_digest[*key];
-            let shared = prints.iter().filter(|print| wanted.contains(&(print.story, print.title))).count();
-            (shared * 2 >= prints.len().max(wanted.len()) && shared > 0).then_some(shared)
+            let there: Vec<&Print> = self.by_digest[*key].iter().filter(|print| past.was_there(&print.id)).collect();
+            let shared = there.iter().filter(|print| wanted.contains(&(print.story, print.title))).count();
+            (shared * 2 >= there.len().max(wanted.len()) && shared > 0).then_some(shared)
         };
         let found = absent.iter().filter_map(|key| Some((shared(&key)?, key)));
         found.max_by_key(|(shared, _)| *shared).map(|(_, key)| key.clone())

@@ -215,6 +215,9 @@ enum Edit {
     Retext { at: usize },
     Move { from: usize, to: usize },
     Rename,
+    Redate,
+    RemoveFile,
+    Restart,
     Touch,
     Restore,
 }
@@ -229,6 +232,9 @@ fn edit() -> impl Strategy<Value = Edit> {
         1 => at().prop_map(|at| Edit::Retext { at }),
         2 => (at(), at()).prop_map(|(from, to)| Edit::Move { from, to }),
         1 => Just(Edit::Rename),
+        1 => Just(Edit::Redate),
+        1 => Just(Edit::RemoveFile),
+        2 => Just(Edit::Restart),
         1 => Just(Edit::Touch),
         2 => Just(Edit::Restore),
     ]
@@ -251,11 +257,14 @@ fn words(number: usize) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
 
     #[test]
     fn ids_and_times_last_through_any_edits(edits in prop::collection::vec(edit(), 1..40)) {
-        let mut publication = Publication::new();
+        let state = tempfile::tempdir().unwrap();
+        let open = || Ledger::open(state.path(), &Options::default()).unwrap();
+        let mut publication = Publication { ledger: open(), ..Publication::new() };
+        let mut date = 22;
         let mut fresh = 0;
         let mut next = || { fresh += 1; fresh };
         let mut stories: Vec<Story> = (0..3).map(|who| Story { who, title: next(), link: next(), text: next() }).collect();
@@ -266,7 +275,7 @@ proptest! {
         let mut last = Vec::new();
         for edit in std::iter::once(Edit::Touch).chain(edits) {
             let length = stories.len();
-            let is_touch = matches!(edit, Edit::Touch | Edit::Rename);
+            let is_touch = matches!(edit, Edit::Touch | Edit::Rename | Edit::Redate | Edit::RemoveFile | Edit::Restart);
             match edit {
                 Edit::Insert { at, shares_link } => {
                     let link = if shares_link && length > 0 { stories[at % length].link } else { next() };
@@ -283,6 +292,12 @@ proptest! {
                 }
                 Edit::Restore if !gone.is_empty() => stories.extend(gone.pop()),
                 Edit::Rename => name += 1,
+                Edit::Redate => date = if date == 22 { 21 } else { 22 },
+                Edit::RemoveFile => assert_eq!(publication.publish(&[]), []),
+                Edit::Restart => {
+                    drop(std::mem::take(&mut publication.ledger));
+                    publication.ledger = open();
+                }
                 _ => {}
             }
             let entries: Vec<String> = stories
@@ -290,7 +305,7 @@ proptest! {
                 .map(|it| format!("[{} number {}](https://example.org/{}) and {}", words(it.title), it.title, it.link, words(it.text)))
                 .collect();
             let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
-            let files = [digest(&format!("2025-05-22-{name}.md"), &list(&entries))];
+            let files = [digest(&format!("2025-05-{date}-{name}.md"), &list(&entries).replace("# 2025-05-22", &format!("# 2025-05-{date}")))];
             let seen: Vec<Identity> = publication.publish(&files).into_iter().map(|(_, identity)| identity).collect();
             prop_assert_eq!(seen.len(), stories.len());
             for (story, identity) in stories.iter().zip(&seen) {
