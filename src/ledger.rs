@@ -10,6 +10,7 @@ pub mod hold;
 mod recognition;
 mod settling;
 mod store;
+mod story;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -25,7 +26,7 @@ use chrono_tz::Tz;
 use crate::digest::learnt::Memory;
 use crate::digest::{Digest, Item, Section};
 use crate::finding::{Code, Finding, Place};
-use guard::Case;
+use guard::Loss;
 use recognition::{Past, Prints, Recognised};
 use store::{Rows, Store};
 use words::Hash;
@@ -33,6 +34,7 @@ use words::Hash;
 pub use guard::{Fate, Held, Judgement, Touched};
 pub use settling::{Change, Changes, What};
 pub use store::InUse;
+pub use story::{Event, Story};
 pub use words::canonical_link;
 
 /// A moment as readers are told it: in the zone of the publication as it was then.
@@ -270,14 +272,6 @@ impl Past for Records {
 /// The feeds as readers have them: the ids of their entries, by the feed's route.
 pub type Shown = BTreeMap<String, BTreeSet<String>>;
 
-/// An entry that a feed showed and then did not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Loss {
-    at: Moment,
-    feed: String,
-    id: String,
-}
-
 /// What of a site outlasts the process.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
@@ -323,48 +317,8 @@ pub struct Published {
     pub link: Option<String>,
 }
 
-/// An entry with its history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Story {
-    /// Its lasting id.
-    pub id: String,
-    /// Its title.
-    pub title: String,
-    /// Its story.
-    pub link: Option<String>,
-    /// The key of its digest.
-    pub digest: String,
-    /// Whether it is the digest itself.
-    pub is_digest: bool,
-    /// When it was first published.
-    pub published: Moment,
-    /// When its words last changed.
-    pub updated: Moment,
-    /// Since when it is in no feed.
-    pub gone: Option<Moment>,
-    /// Since when its author takes it back.
-    pub retracted: Option<Moment>,
-    /// What became of it, oldest first.
-    pub events: Vec<Event>,
-    /// The routes of the feeds that show it.
-    pub feeds: Vec<String>,
-}
-
 /// The name under which the ledger keeps the authority of ids.
 const AUTHORITY: &str = "authority";
-
-/// What became of an entry once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// When it was seen.
-    pub at: Moment,
-    /// What became of it.
-    pub what: What,
-    /// Its title from then on.
-    pub title: String,
-    /// Its story from then on.
-    pub link: Option<String>,
-}
 
 /// The memory of what was published.
 ///
@@ -471,181 +425,6 @@ impl Ledger {
         self.folder.as_deref()
     }
 
-    /// The entries that go by a name: an id, an address on our pages, or the address of a story.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn find(&self, name: &str, options: &Options) -> anyhow::Result<Vec<Story>> {
-        let page = page_of(name);
-        let story = canonical_link(name, options);
-        let is_story = |entry: &Story| entry.link.as_deref().is_some_and(|link| canonical_link(link, options) == story);
-        let is_at = |entry: &Story, (key, anchor): &(String, String)| match anchor.as_str() {
-            "" => entry.is_digest && entry.digest == *key,
-            anchor => {
-                let is_its_digest =
-                    key.strip_prefix(&entry.digest).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-                !entry.is_digest && is_its_digest && entry.id.ends_with(&format!("/{anchor}"))
-            }
-        };
-        let former: HashSet<String> = self
-            .store
-            .links()?
-            .into_iter()
-            .filter(|(_, link)| canonical_link(link, options) == story)
-            .map(|(id, _)| id)
-            .collect();
-        let mut entries = self.store.entries()?;
-        let (authority, date) = (&options.authority, &options.authority_date);
-        let first = self.authority.clone().unwrap_or_else(|| format!("{authority},{date}"));
-        for entry in entries.iter_mut().filter(|entry| entry.is_digest) {
-            entry.id = format!("tag:{first}:{}", entry.digest);
-        }
-        let is_named = |entry: &Story| entry.id == name || is_story(entry);
-        let is_former = |entry: &Story| former.contains(&entry.id);
-        let is_page = |entry: &Story| page.as_ref().is_some_and(|page| is_at(entry, page));
-        let mut found: Vec<Story> = Vec::new();
-        for is_it in [&is_named as &dyn Fn(&Story) -> bool, &is_former, &is_page] {
-            if found.is_empty() {
-                found = entries.extract_if(.., |entry| is_it(entry)).collect();
-            }
-        }
-        // An address on our pages is of one digest: the key of another edition may begin with that of the first.
-        let longest = found.iter().map(|entry| entry.digest.len()).max().unwrap_or_default();
-        let are_pages = found.iter().all(is_page);
-        found.retain(|entry| !are_pages || entry.digest.len() == longest);
-        for entry in &mut found {
-            entry.events = self.store.history(&entry.id)?;
-            let feeds = self.shown.iter().filter(|(_, ids)| ids.contains(&entry.id));
-            entry.feeds = feeds.map(|(route, _)| route.clone()).collect();
-        }
-        Ok(found)
-    }
-
-    /// What readers would see of a settlement whose feeds would show `next`, and whether that must be confirmed first.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn judge(
-        &self,
-        settlement: &Settlement,
-        changes: &Changes,
-        next: &Shown,
-        limits: &guard::Options,
-        options: &Options,
-    ) -> anyhow::Result<Judgement> {
-        if self.shown.is_empty() {
-            return Ok(Judgement::default());
-        }
-        let known = settlement.digests.iter().filter(|settled| self.records.digests.contains_key(&settled.key));
-        let newest = known.map(|settled| settled.digest.date).max();
-        let newest = settlement.digests.iter().filter(|settled| Some(settled.digest.date) >= newest);
-        let newest: HashSet<&str> = newest
-            .flat_map(|settled| settled.items.iter().chain([&settled.identity]))
-            .map(|identity| identity.id.as_str())
-            .collect();
-        let edited = self.edited(settlement, options);
-        let mut families = self.records.prints.families();
-        let digests = self.records.sources.iter().map(|(key, made)| (options.tag(key), made.family.as_str()));
-        let digests: Vec<(String, &str)> = digests.collect();
-        families.extend(digests.iter().map(|(id, family)| (id.as_str(), *family)));
-        let of = |is_so: fn(&Change) -> bool| changes.entries.iter().filter(move |change| is_so(change));
-        let mut gone: HashSet<&str> =
-            of(|it| it.what == What::Gone && it.record.retracted.is_none()).map(|change| change.id.as_str()).collect();
-        // What stays of what readers have, by its words: the same may stand in two places.
-        let ids: HashSet<&str> = self.shown.values().flatten().map(String::as_str).collect();
-        let items = ids.iter().filter_map(|id| Some((*id, self.records.items.get(*id)?)));
-        let stays: HashMap<Hash, &str> =
-            items.filter(|(id, _)| !gone.contains(id)).map(|(id, record)| (record.hash, id)).collect();
-        gone.retain(|id| self.records.items.get(*id).is_none_or(|record| !stays.contains_key(&record.hash)));
-        let new = of(|it| it.what == What::Published && !it.is_digest);
-        let repeated = new.filter_map(|change| Some((*stays.get(&change.record.hash)?, change.id.as_str())));
-        let case = Case {
-            shown: &self.shown,
-            next,
-            recent: self.recent(changes.at),
-            gone,
-            corrected: of(|it| it.what == What::Corrected && !it.is_digest).map(|it| it.id.as_str()).collect(),
-            repeated: repeated.collect(),
-            is_young: settlement.digests.len() <= guard::YOUNG,
-            is_newest: &|id| newest.contains(id),
-            is_edited: &|id| families.get(id).is_none_or(|family| edited.contains(*family)),
-        };
-        let (feeds, losses) = (case.over(limits), case.losses());
-        let held = if feeds.is_empty() { None } else { Some(self.held(feeds, &case, changes, options)?) };
-        Ok(Judgement { held, losses })
-    }
-
-    /// What was taken from readers a while ago and is still gone: feeds and ids.
-    fn recent(&self, now: Moment) -> HashSet<(&str, &str)> {
-        let is_recent = |loss: &&Loss| loss.at + guard::RECENT > now;
-        let is_gone = |loss: &&Loss| !self.shown.get(&loss.feed).is_some_and(|shown| shown.contains(&loss.id));
-        let recent = self.losses.iter().filter(is_recent).filter(is_gone);
-        recent.map(|loss| (loss.feed.as_str(), loss.id.as_str())).collect()
-    }
-
-    fn held(
-        &self,
-        feeds: Vec<(String, usize, usize)>,
-        case: &Case<'_>,
-        changes: &Changes,
-        options: &Options,
-    ) -> anyhow::Result<Held> {
-        let reidentified = self.reidentified(changes, options)?;
-        let changed: HashMap<&str, &Change> = changes.entries.iter().map(|it| (it.id.as_str(), it)).collect();
-        let mut entries = Vec::new();
-        for id in case.all_touched() {
-            let change = changed.get(id);
-            let name = change.filter(|change| change.is_digest).map_or(id, |change| &change.digest);
-            let before = self.store.published(name)?;
-            let before = before.unwrap_or_else(|| Published { id: id.to_owned(), title: id.to_owned(), link: None });
-            let fate = match (reidentified.get(id), case.repeated.get(id), change) {
-                (Some(new), _, _) => Fate::Reidentified { id: new.id.clone(), title: new.title.clone() },
-                (None, _, Some(Change { what: What::Gone, .. })) => Fate::Vanishes,
-                (None, Some(new), _) => Fate::Repeated { id: (*new).to_owned() },
-                (None, None, Some(Change { what: What::Corrected, is_digest: false, record, .. })) => {
-                    Fate::Corrected { hash: record.hash }
-                }
-                _ => Fate::Leaves,
-            };
-            entries.push(Touched { before: Published { id: id.to_owned(), ..before }, fate });
-        }
-        let new = changes.entries.iter().filter(|change| change.what == What::Published && !change.is_digest).count();
-        Ok(Held { fingerprint: guard::fingerprint(&entries), feeds, entries, new })
-    }
-
-    /// The digests, by the key that their files share, of which an author wrote something else than what was published, or
-    /// which are read in another way. What is only understood better now, as with the third digest of a new publication,
-    /// is not among them.
-    fn edited(&self, settlement: &Settlement, options: &Options) -> HashSet<String> {
-        let mut known: HashMap<&str, BTreeMap<&str, i64>> = HashMap::new();
-        for (key, made) in &self.records.sources {
-            known.entry(&made.family).or_default().insert(key, made.source);
-        }
-        let mut now: HashMap<&str, BTreeMap<&str, i64>> = HashMap::new();
-        for settled in &settlement.digests {
-            let made = Made::of(&settled.digest, options);
-            now.entry(&settled.digest.key).or_default().insert(&settled.key, made.source);
-        }
-        let families = known.keys().chain(now.keys());
-        families.filter(|family| known.get(*family) != now.get(*family)).map(|family| (*family).to_owned()).collect()
-    }
-
-    /// The items that are gone although one like them is new: by the id of the one that is gone.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn reidentified<'c>(
-        &self,
-        changes: &'c Changes,
-        options: &Options,
-    ) -> anyhow::Result<HashMap<String, &'c Change>> {
-        let items = |what| changes.entries.iter().filter(move |change| !change.is_digest && change.what == what);
-        let gone = items(What::Gone).map(|change| self.published(&change.id));
-        let gone: Vec<Published> = gone.filter_map(Result::transpose).collect::<anyhow::Result<_>>()?;
-        let new: Vec<&Change> = items(What::Published).collect();
-        Ok(guard::pairs(&gone, &new, options))
-    }
-
     /// An item as it was last published, by its id.
     ///
     /// # Errors
@@ -719,13 +498,7 @@ impl Ledger {
             }
         }
         self.records.prints.take(&changes.recognised);
-        for (key, waits) in &changes.waiting {
-            if *waits {
-                self.records.waiting.insert(key.clone())
-            } else {
-                self.records.waiting.remove(key)
-            };
-        }
+        self.take_waiting(&changes.waiting);
         self.records.sources.extend(changes.sources.iter().cloned());
         for change in &changes.entries {
             let name = if change.is_digest { &change.digest } else { &change.id };
@@ -768,11 +541,4 @@ pub fn derived_ids(digests: &[(String, Arc<Digest>)], options: &Options) -> Hash
     let names = Prints::default().recognise(&sorted, &mut BTreeSet::new(), &nothing, options, &mut recognised);
     let ids = sorted.into_iter().zip(names);
     ids.map(|((key, _), names)| (key.clone(), names.into_iter().map(|(_, id)| id).collect())).collect()
-}
-
-/// The digest's key and the item's anchor that an address on our pages names.
-fn page_of(address: &str) -> Option<(String, String)> {
-    let (_, rest) = address.split_once("/digests/")?;
-    let (key, anchor) = rest.split_once('#').unwrap_or((rest, ""));
-    Some((key.trim_end_matches('/').to_owned(), anchor.to_owned()))
 }

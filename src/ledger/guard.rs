@@ -4,14 +4,14 @@
 //! lately. New entries never count, unless they are there already, nor do corrections in the newest digests, which are still
 //! being worked on. What a newcomer gets wrong: leaving a feed's window is no loss, being gone from the content is.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
 
 use super::words::{Hash, canonical_link};
-use super::{Change, Published, Shown};
+use super::{Change, Changes, Ledger, Made, Moment, Published, Settlement, Shown, What};
 use crate::digest::text::normalized;
 
 /// When a change is held.
@@ -132,6 +132,14 @@ pub(super) const YOUNG: usize = 10;
 
 /// What was taken from readers counts for so long, so that a change which comes piece by piece is one change.
 pub(super) const RECENT: TimeDelta = TimeDelta::hours(1);
+
+/// An entry that a feed showed and then did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Loss {
+    pub(super) at: Moment,
+    pub(super) feed: String,
+    pub(super) id: String,
+}
 
 /// What readers would see of a change.
 #[derive(Debug, Default)]
@@ -281,4 +289,131 @@ pub(super) fn pairs<'c>(
 fn beginning(title: &str) -> String {
     const CHARS: usize = 80;
     normalized(title).chars().take(CHARS).collect()
+}
+
+impl Ledger {
+    /// What readers would see of a settlement whose feeds would show `next`, and whether that must be confirmed first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn judge(
+        &self,
+        settlement: &Settlement,
+        changes: &Changes,
+        next: &Shown,
+        limits: &Options,
+        ids: &super::Options,
+    ) -> anyhow::Result<Judgement> {
+        if self.shown.is_empty() {
+            return Ok(Judgement::default());
+        }
+        let known = settlement.digests.iter().filter(|settled| self.records.digests.contains_key(&settled.key));
+        let newest = known.map(|settled| settled.digest.date).max();
+        let newest = settlement.digests.iter().filter(|settled| Some(settled.digest.date) >= newest);
+        let newest: HashSet<&str> = newest
+            .flat_map(|settled| settled.items.iter().chain([&settled.identity]))
+            .map(|identity| identity.id.as_str())
+            .collect();
+        let edited = self.edited(settlement, ids);
+        let mut families = self.records.prints.families();
+        let digests = self.records.sources.iter().map(|(key, made)| (ids.tag(key), made.family.as_str()));
+        let digests: Vec<(String, &str)> = digests.collect();
+        families.extend(digests.iter().map(|(id, family)| (id.as_str(), *family)));
+        let of = |is_so: fn(&Change) -> bool| changes.entries.iter().filter(move |change| is_so(change));
+        let mut gone: HashSet<&str> =
+            of(|it| it.what == What::Gone && it.record.retracted.is_none()).map(|change| change.id.as_str()).collect();
+        // What stays of what readers have, by its words: the same may stand in two places.
+        let shown: HashSet<&str> = self.shown.values().flatten().map(String::as_str).collect();
+        let items = shown.iter().filter_map(|id| Some((*id, self.records.items.get(*id)?)));
+        let stays: HashMap<Hash, &str> =
+            items.filter(|(id, _)| !gone.contains(id)).map(|(id, record)| (record.hash, id)).collect();
+        gone.retain(|id| self.records.items.get(*id).is_none_or(|record| !stays.contains_key(&record.hash)));
+        let new = of(|it| it.what == What::Published && !it.is_digest);
+        let repeated = new.filter_map(|change| Some((*stays.get(&change.record.hash)?, change.id.as_str())));
+        let case = Case {
+            shown: &self.shown,
+            next,
+            recent: self.recent(changes.at),
+            gone,
+            corrected: of(|it| it.what == What::Corrected && !it.is_digest).map(|it| it.id.as_str()).collect(),
+            repeated: repeated.collect(),
+            is_young: settlement.digests.len() <= YOUNG,
+            is_newest: &|id| newest.contains(id),
+            is_edited: &|id| families.get(id).is_none_or(|family| edited.contains(*family)),
+        };
+        let (feeds, losses) = (case.over(limits), case.losses());
+        let held = if feeds.is_empty() { None } else { Some(self.held(feeds, &case, changes, ids)?) };
+        Ok(Judgement { held, losses })
+    }
+
+    /// What was taken from readers a while ago and is still gone: feeds and ids.
+    fn recent(&self, now: Moment) -> HashSet<(&str, &str)> {
+        let is_recent = |loss: &&Loss| loss.at + RECENT > now;
+        let is_gone = |loss: &&Loss| !self.shown.get(&loss.feed).is_some_and(|shown| shown.contains(&loss.id));
+        let recent = self.losses.iter().filter(is_recent).filter(is_gone);
+        recent.map(|loss| (loss.feed.as_str(), loss.id.as_str())).collect()
+    }
+
+    fn held(
+        &self,
+        feeds: Vec<(String, usize, usize)>,
+        case: &Case<'_>,
+        changes: &Changes,
+        ids: &super::Options,
+    ) -> anyhow::Result<Held> {
+        let reidentified = self.reidentified(changes, ids)?;
+        let changed: HashMap<&str, &Change> = changes.entries.iter().map(|it| (it.id.as_str(), it)).collect();
+        let mut entries = Vec::new();
+        for id in case.all_touched() {
+            let change = changed.get(id);
+            let name = change.filter(|change| change.is_digest).map_or(id, |change| &change.digest);
+            let before = self.store.published(name)?;
+            let before = before.unwrap_or_else(|| Published { id: id.to_owned(), title: id.to_owned(), link: None });
+            let fate = match (reidentified.get(id), case.repeated.get(id), change) {
+                (Some(new), _, _) => Fate::Reidentified { id: new.id.clone(), title: new.title.clone() },
+                (None, _, Some(Change { what: What::Gone, .. })) => Fate::Vanishes,
+                (None, Some(new), _) => Fate::Repeated { id: (*new).to_owned() },
+                (None, None, Some(Change { what: What::Corrected, is_digest: false, record, .. })) => {
+                    Fate::Corrected { hash: record.hash }
+                }
+                _ => Fate::Leaves,
+            };
+            entries.push(Touched { before: Published { id: id.to_owned(), ..before }, fate });
+        }
+        let new = changes.entries.iter().filter(|change| change.what == What::Published && !change.is_digest).count();
+        Ok(Held { fingerprint: fingerprint(&entries), feeds, entries, new })
+    }
+
+    /// The digests, by the key that their files share, of which an author wrote something else than what was published, or
+    /// which are read in another way. What is only understood better now, as with the third digest of a new publication,
+    /// is not among them.
+    fn edited(&self, settlement: &Settlement, ids: &super::Options) -> HashSet<String> {
+        let mut known: HashMap<&str, BTreeMap<&str, i64>> = HashMap::new();
+        for (key, made) in &self.records.sources {
+            known.entry(&made.family).or_default().insert(key, made.source);
+        }
+        let mut now: HashMap<&str, BTreeMap<&str, i64>> = HashMap::new();
+        for settled in &settlement.digests {
+            let made = Made::of(&settled.digest, ids);
+            now.entry(&settled.digest.key).or_default().insert(&settled.key, made.source);
+        }
+        let families = known.keys().chain(now.keys());
+        families.filter(|family| known.get(*family) != now.get(*family)).map(|family| (*family).to_owned()).collect()
+    }
+
+    /// The items that are gone although one like them is new: by the id of the one that is gone.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn reidentified<'c>(
+        &self,
+        changes: &'c Changes,
+        ids: &super::Options,
+    ) -> anyhow::Result<HashMap<String, &'c Change>> {
+        let items = |what| changes.entries.iter().filter(move |change| !change.is_digest && change.what == what);
+        let gone = items(What::Gone).map(|change| self.published(&change.id));
+        let gone: Vec<Published> = gone.filter_map(Result::transpose).collect::<anyhow::Result<_>>()?;
+        let new: Vec<&Change> = items(What::Published).collect();
+        Ok(pairs(&gone, &new, ids))
+    }
 }
