@@ -22,11 +22,22 @@ const MAX_FLOW_DEPTH: usize = 16;
 
 /// What an author takes back of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Retraction {
-    /// Every item, and why; may be empty.
-    All(String),
-    /// Items by their links, titles or ids.
-    Named(Vec<String>),
+pub struct Retraction {
+    /// Where it is said, as a byte offset.
+    pub offset: usize,
+    /// What is taken back.
+    pub of: Retracted,
+}
+
+/// What is taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retracted {
+    /// Every item.
+    All,
+    /// The item of this name; or every item, and this is why.
+    Text(String),
+    /// Items by their links, titles or ids, each with why, which may be empty.
+    Named(Vec<(String, String)>),
 }
 
 /// What the front matter said; every part may be missing.
@@ -404,20 +415,50 @@ impl Fields<'_> {
     }
 
     fn retracted(&mut self) -> Option<Retraction> {
-        let (_, value) = self.value(&["retracted"])?;
-        if matches!(value, Value::Sequence(_)) {
-            return Some(Retraction::Named(self.list(&["retracted"])));
+        if let Some((name, _)) = self.value(&["retract", "retraction", "retracts"]) {
+            let message = format!("`{name}` takes nothing back");
+            self.complain(name, Code::RetractionUnknown, message, "write retracted");
         }
-        let said = scalar(&value).map(|text| one_line(&text));
-        let Some(said) = said.filter(|said| !said.is_empty()) else {
-            self.complain("retracted", Code::FrontMatterValue, "`retracted` says nothing", "write retracted: true");
-            return None;
+        let (name, value) = self.value(&["retracted"])?;
+        let offset = self.key_line(name).map_or(self.block.start, |line| line.start);
+        let of = match value {
+            Value::Sequence(entries) => Retracted::Named(entries.into_iter().flat_map(|it| self.named(it)).collect()),
+            Value::Mapping(_) => Retracted::Named(self.named(value)),
+            _ => {
+                let said = scalar(&value).map(|text| one_line(&text)).unwrap_or_default();
+                match said.to_ascii_lowercase().as_str() {
+                    "false" | "no" | "off" | "0" => return None,
+                    "true" | "yes" | "on" | "1" => Retracted::All,
+                    "" => {
+                        let message = "`retracted` says nothing";
+                        self.complain(name, Code::FrontMatterValue, message, "write retracted: true");
+                        return None;
+                    }
+                    _ => Retracted::Text(said),
+                }
+            }
         };
-        match said.to_ascii_lowercase().as_str() {
-            "false" | "no" | "off" | "0" => None,
-            "true" | "yes" | "on" | "1" => Some(Retraction::All(String::new())),
-            _ => Some(Retraction::All(said)),
+        Some(Retraction { offset, of })
+    }
+
+    /// The names in an entry of `retracted`: one, or several with why.
+    fn named(&mut self, entry: Value) -> Vec<(String, String)> {
+        let pairs = match entry {
+            Value::Mapping(pairs) => pairs.into_iter().collect(),
+            name => vec![(name, Value::String(String::new()))],
+        };
+        let mut named = Vec::new();
+        for (name, reason) in pairs {
+            let reason = if reason.is_null() { Some(String::new()) } else { scalar(&reason) };
+            match (scalar(&name).map(|text| one_line(&text)), reason.map(|text| one_line(&text))) {
+                (Some(name), Some(reason)) => named.push((name, reason)),
+                _ => {
+                    let message = "`retracted` should be a list of links, titles or ids";
+                    self.complain("retracted", Code::FrontMatterValue, message, "write retracted: [one, two]");
+                }
+            }
         }
+        named
     }
 
     fn draft(&mut self) -> bool {

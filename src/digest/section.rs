@@ -424,7 +424,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
 const UNNAMED: usize = usize::MAX;
 
 /// Whether two titles of one link say the same, perhaps in another spelling, or one goes on where the other ends.
-fn are_alike(one: &str, other: &str) -> bool {
+pub(super) fn are_alike(one: &str, other: &str) -> bool {
     /// Below this two titles tell of different things.
     const ALIKE: f64 = 0.9;
     /// So many letters are enough to be a beginning.

@@ -569,11 +569,15 @@ An item is taken back by a comment in it, with or without a reason:
     ### Night buses on trial
     <!-- retracted: the city has not decided yet -->
 
-or by the front matter of its digest, which names items by their link, title or id, or
-takes everything back:
+or by the front matter of its digest, which names items by their link, their title, or
+the id in {#id}; `true`, or a reason of several words, takes everything back:
 
-    retracted: [https://example.org/night-buses]
+    retracted: [https://example.org/night-buses, Old tower]
+    retracted: {https://example.org/night-buses: not decided yet}
     retracted: true
+
+In a list the comment goes to the end of an entry or on a line of its own below it, as
+far to the right as its text: a line that begins with a comment is HTML as a whole.
 
 A notice stands in its place for retractions.days, under the same id; then it is gone.
 "#

@@ -366,3 +366,48 @@ fn another_network_is_told_as_a_story_only() {
     assert_eq!(told(&text("[Meeting](irc://irc.example.org/a) x")), [(5, Code::LinkUnusable)]);
     assert_eq!(told(&text("[Meeting](https://example.org/m), on [our channel](irc://irc.example.org/a)")), []);
 }
+
+#[test]
+fn a_comment_in_a_list_takes_back_the_entry_it_stands_in() {
+    let comment = "<!-- retracted: wrong -->";
+    let retracted = |before: &str, between: &str| {
+        let list = format!(
+            "- [One](https://example.org/1)\n{before}- {between}[Two](https://example.org/2)\n- [Three](https://example.org/3)\n"
+        );
+        let text = format!("# 2025-05-22\n\n## News\n\n{list}");
+        let (digest, findings) = parse(&text);
+        let items = digest.items().filter(|(_, item)| item.retracted.is_some()).map(|(_, item)| item.title.clone());
+        (items.collect::<Vec<_>>(), findings.iter().any(|finding| finding.code == Code::RetractionUnknown))
+    };
+    assert_eq!(retracted(&format!("  {comment}\n"), ""), (vec!["One".to_owned()], false));
+    assert_eq!(retracted(&format!("\n  {comment}\n"), ""), (vec!["One".to_owned()], false));
+    assert_eq!(retracted("", &format!("{comment}\n  ")), (vec!["Two".to_owned()], false));
+    assert_eq!(retracted("", &format!("{comment} ")), (vec![], true), "the line is HTML, and no item");
+    assert_eq!(retracted(&format!("{comment}\n"), ""), (vec![], true), "between two entries");
+    assert_eq!(retracted("  <!-- retraction: wrong -->\n", ""), (vec![], true), "another word");
+    assert_eq!(retracted("  <!-- retraction of the first paper follows -->\n", ""), (vec![], false));
+}
+
+#[test]
+fn a_name_that_is_mistaken_in_the_front_matter_takes_nothing_back() {
+    let retracted = |front_matter: &str| {
+        let item = |name: &str| format!("- [{name}](https://example.com/{})\n", name.replace(' ', "-"));
+        let items = ["night buses", "old tower", "new ferry"].map(item).concat();
+        let (digest, findings) = parse(&format!("---\n{front_matter}\n---\n## News\n\n{items}"));
+        (digest.items().filter_map(|(_, item)| item.retracted.clone()).collect::<Vec<_>>(), codes(&findings))
+    };
+    let unknown = vec![(2, Code::RetractionUnknown)];
+    for mistaken in ["https://example.com/night-bus", "night-bus", "'#k4mz2qpa'", "night busses", "[tram, tag:a]"] {
+        let (reasons, told) = retracted(&format!("retracted: {mistaken}"));
+        assert_eq!(reasons, [""; 0], "{mistaken}");
+        assert_eq!(told[0], unknown[0], "{mistaken}");
+    }
+    assert_eq!(retracted("retraction: true"), (vec![], unknown));
+    assert_eq!(retracted("retracted: Night Buses"), (vec![String::new()], vec![]));
+    assert_eq!(retracted("retracted: true"), (vec![String::new(); 3], vec![]));
+    assert_eq!(retracted("retracted: the source was wrong"), (vec!["the source was wrong".to_owned(); 3], vec![]));
+    assert_eq!(retracted("retracted: 内容有误"), (vec!["内容有误".to_owned(); 3], vec![]));
+    let named = retracted("retracted: {https://example.com/night-buses: not decided, old tower: }");
+    assert_eq!(named, (vec!["not decided".to_owned(), String::new()], vec![]));
+    assert_eq!(retracted("retracted: [new ferry: it sank]"), (vec!["it sank".to_owned()], vec![]));
+}
