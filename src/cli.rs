@@ -19,7 +19,7 @@ Begin:
 Every key of the configuration can be set by an environment variable as well: FEEDMILL_SITE_TITLE sets site.title.
 The log goes to standard error; FEEDMILL_LOG sets its level (error, warn, info, debug).
 
-Exit codes: 0 done; 1 check found errors; 2 could not run.";
+Exit codes: 0 done; 1 check found what --fail-on names; 2 could not run.";
 
 /// Turns a folder of dated Markdown digests into feeds: one for all items, one per section, one with an entry per digest.
 #[derive(Debug, Parser)]
@@ -78,7 +78,7 @@ pub struct Making {
     /// The public address of the site
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
-    /// A folder for the ledger, which keeps ids and times, and what readers have
+    /// A folder for the ledger, which keeps ids and times, and what readers have [default: state.folder of the configuration]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 }
@@ -196,7 +196,7 @@ pub struct Confirm {
 /// `feedmill explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// The entry's id (tag:…), its address on our pages, or the address of its story
+    /// The entry's id (tag:…) or the last part of it, its title, its address on our pages, or the address of its story
     #[arg(value_name = "ID-OR-URL")]
     pub entry: String,
     /// See [`Common`].

@@ -69,9 +69,10 @@ fn content_of(options: &Options) -> anyhow::Result<PathBuf> {
         .context("no content folder; name one, as in `feedmill serve content`, or set content.folder")
 }
 
-/// A path relative to a folder, as the user would name it.
+/// A path relative to a folder, as the user would name it; the empty one is the folder.
 fn named(folder: &Path, path: &str) -> String {
-    folder.join(path).to_string_lossy().into_owned()
+    let path = if path.is_empty() { folder.to_owned() } else { folder.join(path) };
+    path.to_string_lossy().into_owned()
 }
 
 /// `feedmill show … | head` closes the pipe early; that is how it is meant.

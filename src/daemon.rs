@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::finding::{Finding, Severity};
 use crate::http::server;
-use crate::ledger::{Held, InUse, hold};
+use crate::ledger::{self, Held, hold};
 use crate::library;
 use crate::library::watch::Watch;
 use crate::site::Site;
@@ -79,16 +79,20 @@ pub struct Daemon {
 }
 
 /// Opens library and ledger. A daemon that cannot write its ledger still serves, with what it can read of it or else with
-/// derived ids and times; one that would share it with another does not.
+/// derived ids and times; one that would share it with another does not, nor one whose ledger is broken: other ids could not
+/// be taken back.
 fn open(options: mill::Options) -> anyhow::Result<Mill> {
     if options.state.is_none() {
         tracing::info!("no state folder: times of corrections and of late items last until the next start only");
     }
     let error = match Mill::open(options.clone()) {
-        Err(error) if !error.is::<InUse>() => error,
+        Err(error) if ledger::is_of_the_disk(&error) => error,
         opened => return opened,
     };
-    tracing::error!(reason = format!("{error:#}"), "nothing new is kept; what can be read of the ledger is gone by");
+    tracing::error!(
+        reason = format!("{error:#}"),
+        "nothing new is kept; ids and times are those that the ledger holds"
+    );
     Ok(Mill::reading_only(options))
 }
 
@@ -252,7 +256,10 @@ impl Daemon {
             tracing::error!("held back: {entry}");
         }
         if held.entries.len() > MOST_TOLD {
-            tracing::error!("held back: {} more entries", held.entries.len() - MOST_TOLD);
+            tracing::error!(
+                "held back: and {} more, which `feedmill confirm --list` tells",
+                held.entries.len() - MOST_TOLD
+            );
         }
         tracing::error!("the old site stays: {held}. Mend the digests, or let it through: {way_out}");
         tell_service_manager(&[NotifyState::Status(&format!("held back: {held}"))]);
@@ -304,7 +311,7 @@ fn tell(outcome: &Outcome) {
     match outcome.next {
         None => tracing::info!(digests, items, %changed, %removed, elapsed_ms, "site built"),
         Some(next) => {
-            tracing::info!(digests, items, %changed, %removed, elapsed_ms, %next, "site built; a digest waits")
+            tracing::info!(digests, items, %changed, %removed, elapsed_ms, %next, "site built; it changes by itself at that moment")
         }
     }
 }

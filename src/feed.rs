@@ -346,7 +346,9 @@ impl Gatherer<'_> {
     fn whole(&self, settled: &Settled) -> Entry {
         let Settled { digest, key, identity, .. } = settled;
         let page = absolute(&self.options.base_url, &digest_route(key));
-        let titles = settled.sections().flat_map(|(_, items)| items).map(|(item, _)| item.title.as_str());
+        let items = settled.sections().flat_map(|(_, items)| items);
+        let items = items.filter(|(_, identity)| identity.standing == Standing::Published);
+        let titles = items.map(|(item, _)| item.title.as_str());
         let first_titles = titles.take(5).collect::<Vec<_>>().join("; ");
         Entry {
             id: identity.id.clone(),
@@ -380,7 +382,7 @@ impl Gatherer<'_> {
             for (item, identity) in items {
                 if let Standing::Retracted { reason } = &identity.standing {
                     let notice = notice(&self.options.retracted, reason);
-                    let _ = write!(html, "<h3>{}</h3>{notice}", escaped(&item.title));
+                    let _ = write!(html, "<h3><s>{}</s></h3>{notice}", escaped(&item.title));
                     continue;
                 }
                 let page = absolute(&self.options.base_url, &item_route(&settled.key, &identity.anchor));
@@ -495,7 +497,11 @@ pub fn notice(label: &str, reason: &str) -> String {
 fn contents(settled: &Settled) -> String {
     let mut html = String::new();
     for (section, items) in settled.sections().filter(|(section, _)| !section.title.is_empty()) {
-        let titles = items.iter().map(|(item, _)| escaped(&item.title)).collect::<Vec<_>>();
+        let titles = items.iter().map(|(item, identity)| match identity.standing {
+            Standing::Retracted { .. } => format!("<s>{}</s>", escaped(&item.title)),
+            _ => escaped(&item.title),
+        });
+        let titles: Vec<String> = titles.collect();
         let _ = write!(
             html,
             "<p><strong>{}</strong></p><ul><li>{}</li></ul>",

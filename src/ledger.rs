@@ -33,12 +33,15 @@ use words::Hash;
 
 pub use guard::{Fate, Held, Judgement, Touched};
 pub use settling::{Change, Changes, What};
-pub use store::InUse;
+pub use store::is_of_the_disk;
 pub use story::{Event, Story};
 pub use words::canonical_link;
 
 /// A moment as readers are told it: in the zone of the publication as it was then.
 pub type Moment = DateTime<FixedOffset>;
+
+/// The authority of ids when nobody names one; no domain ends so (RFC 2606, section 2).
+pub const NOBODY: &str = "feedmill.invalid";
 
 /// How ids and moments are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +78,7 @@ impl Default for Options {
             "igshid",
         ];
         Options {
-            authority: "feedmill.invalid".to_owned(),
+            authority: NOBODY.to_owned(),
             authority_date: "2025".to_owned(),
             timezone: Tz::UTC,
             publish_at: NaiveTime::from_hms_opt(8, 0, 0).unwrap_or_default(),
@@ -360,10 +363,18 @@ impl Ledger {
     /// The ledger of a state folder, `ledger.sqlite`, made if need be.
     ///
     /// # Errors
-    /// When the folder cannot be written, or the file is no ledger or one of a newer version. Nothing is changed then.
+    /// When the folder cannot be written ([`is_of_the_disk`]), another process uses it, or the file is no ledger or one of a
+    /// newer version. Nothing is changed then.
     pub fn open(folder: &Path, options: &Options) -> anyhow::Result<Ledger> {
         let open = || Ledger::of(Store::open(folder)?, Some(folder), options);
-        open().with_context(|| format!("cannot use the ledger in {}", folder.display()))
+        let opened = open().map_err(|error| match error.is::<rusqlite::Error>() && !is_of_the_disk(&error) {
+            true => error.context(
+                "it is damaged, or none: restore it from a backup, or move it away to begin anew with the ids that come \
+                 out the same for whatever nobody edited",
+            ),
+            false => error,
+        });
+        opened.with_context(|| format!("cannot use the ledger in {}", folder.display()))
     }
 
     /// The ledger of a state folder, to look into: it is not made, and nothing is written to it.
@@ -405,6 +416,11 @@ impl Ledger {
         }
         self.authority = Some(first.clone());
         (first != wanted).then_some(wanted)
+    }
+
+    /// Whether nothing was ever committed to it.
+    pub fn is_new(&self) -> bool {
+        !self.is_pinned
     }
 
     /// The validators of what was shown last.

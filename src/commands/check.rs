@@ -220,12 +220,13 @@ fn changed_ids(
 
 /// What a server would not show before it is confirmed.
 fn held_back(held: &Held) -> Finding {
-    const FEW: usize = 10;
+    const FEW: usize = 5;
     let entries: Vec<String> = held.entries.iter().take(FEW).map(Touched::to_string).collect();
     let more = held.entries.len().saturating_sub(FEW);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let message = format!("{held}: {}{more}", entries.join("; "));
-    let remedy = "mend the digests; or publish it, and run `feedmill confirm --state DIR` on the server";
+    let message = format!("a server would not show this: {held}. {}{more}", entries.join("; "));
+    let remedy =
+        "mend the digests; or publish it, and run `feedmill confirm` on the server (`--list` tells of each entry)";
     Finding::new("", Place::START, Code::HeldBack, message, remedy)
 }
 

@@ -16,7 +16,8 @@ pub(super) fn run(arguments: &Explain) -> anyhow::Result<ExitCode> {
     let stories = ledger.find(&arguments.entry, &options.site.ids)?;
     ensure!(
         !stories.is_empty(),
-        "nothing was published as `{}`; give an id (tag:…), an address on the pages of digests, or the address of a story",
+        "nothing was published as `{}`; give an id (tag:…) or its last part, a title, an address on the pages of digests, or \
+         the address of a story",
         arguments.entry
     );
     let mut out = io::BufWriter::new(io::stdout().lock());

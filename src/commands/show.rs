@@ -52,6 +52,8 @@ struct ShownItem<'d> {
     rule: ItemWhy,
     /// The rule that chose its link.
     link_rule: LinkWhy,
+    /// Why its author takes it back, if so; may be empty.
+    retracted: Option<&'d str>,
     summary: &'d str,
     html: &'d str,
 }
@@ -180,6 +182,7 @@ fn shown<'d>(
                 categories: &item.categories,
                 rule: item.why,
                 link_rule: item.link_why,
+                retracted: item.retracted.as_deref(),
                 summary: &item.summary,
                 html: &item.html,
             })
@@ -205,6 +208,13 @@ fn print(out: &mut impl Write, shown: &Shown<'_>, format: Format) -> io::Result<
         for item in &section.items {
             writeln!(out, "  {:>5}  {}\n         {}", item.line, item.title, item.link.unwrap_or("(no link)"))?;
             writeln!(out, "         item: {}; link: {}", item.rule, item.link_rule)?;
+            if let Some(reason) = item.retracted {
+                writeln!(
+                    out,
+                    "         taken back: {}",
+                    if reason.is_empty() { "no reason is given" } else { reason }
+                )?;
+            }
         }
     }
     if !shown.findings.is_empty() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::ledger::{Held, Judgement, Ledger, Snapshot, guard, hold};
+use crate::ledger::{self, Held, Judgement, Ledger, Snapshot, guard, hold};
 use crate::library::{self, Changes, Library};
 use crate::site::{self, Site};
 
@@ -75,13 +75,32 @@ impl Mill {
             Some(folder) => Ledger::open(folder, &options.site.ids)?,
             None => Ledger::default(),
         };
+        let ids = &options.site.ids;
+        if let Some(folder) = ledger.folder().filter(|_| ledger.is_new() && ids.authority == ledger::NOBODY) {
+            tracing::warn!(
+                "neither ids.authority nor site.base_url is set, so that all ids begin with {} for good; to have others, \
+                 set one of them and start again without {}",
+                ids.tag(""),
+                folder.display()
+            );
+        }
         Ok(Mill::with_ledger(options, ledger))
     }
 
     /// One that goes on from what can be read of its ledger, and keeps nothing.
     pub fn reading_only(options: Options) -> Mill {
         let folder = options.state.as_deref();
-        let ledger = folder.and_then(|folder| Ledger::open_to_read(folder, &options.site.ids).ok());
+        let read = folder.map(|folder| Ledger::open_to_read(folder, &options.site.ids));
+        let ledger = read.and_then(|read| {
+            read.inspect_err(|error| {
+                let reason = format!("{error:#}");
+                tracing::error!(
+                    reason,
+                    "nothing can be read of it either: ids and times are made of the digests alone"
+                );
+            })
+            .ok()
+        });
         Mill::with_ledger(options, ledger.unwrap_or_default())
     }
 
@@ -145,7 +164,7 @@ impl Mill {
         let next = settlement.next.map(|moment| moment.to_utc());
         let site = Site::build(&settlement.digests, options, previous, self.ledger.validators(), now);
         let Judgement { held, losses } = self.ledger.judge(&settlement, &change, &site.shown, guard, &options.ids)?;
-        let is_confirmed = held.as_ref().is_some_and(|held| self.is_confirmed(held));
+        let is_confirmed = self.is_confirmed(held.as_ref());
         let held = held.filter(|_| !is_confirmed);
         self.tell_state_folder(held.as_ref());
         let verdict = match held {
@@ -175,17 +194,25 @@ impl Mill {
     }
 
     /// Whether somebody let a change through; that counts once.
-    fn is_confirmed(&self, held: &Held) -> bool {
+    fn is_confirmed(&self, held: Option<&Held>) -> bool {
         let Some(folder) = self.ledger.folder() else { return false };
-        match hold::take_confirmation(folder, held) {
-            Ok(None) => false,
-            Ok(Some(is_of_this)) => {
-                if !is_of_this {
-                    tracing::warn!("what was confirmed is not what is held back; see `feedmill confirm --list`");
-                }
-                is_of_this
+        match (hold::take_confirmation(folder, held), held) {
+            (Ok(None), _) => false,
+            (Ok(Some(true)), Some(held)) => {
+                tracing::info!("confirmed: {held}");
+                true
             }
-            Err(error) => {
+            (Ok(Some(_)), Some(_)) => {
+                tracing::warn!("what was confirmed is not what is held back; see `feedmill confirm --list`");
+                false
+            }
+            (Ok(Some(_)), None) => {
+                tracing::warn!(
+                    "a confirmation was there, but nothing is held back; it is removed and counts for nothing"
+                );
+                false
+            }
+            (Err(error), _) => {
                 tracing::error!(
                     reason = format!("{error:#}"),
                     "the confirmation cannot be taken, so it does not count"

@@ -183,7 +183,7 @@ fn comments(outline: &Outline<'_>, source: &Source) -> Vec<Comment> {
         let rest = &rest[..rest.floor_char_boundary(MAX_REASON)];
         let rest = rest.split_once("-->").map_or(rest, |(rest, _)| rest).trim_end();
         let is = |mark: &&str| word.eq_ignore_ascii_case(mark);
-        let is_mistaken = MISTAKEN.iter().any(|mark| is(mark));
+        let is_mistaken = MISTAKEN.iter().any(is);
         let is_mark = rest.is_empty() || rest.starts_with([':', '：']) || (is(&MARK) && rest.starts_with([' ', '\n']));
         if is_mark && (is_mistaken || is(&MARK)) {
             let reason = one_line(rest.trim_start_matches([':', '：', ' ']));

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use sha2::{Digest as _, Sha256};
 
 use super::words::{Hash, canonical_link};
@@ -40,6 +40,8 @@ pub struct Held {
     pub entries: Vec<Touched>,
     /// How many entries would be new.
     pub new: usize,
+    /// What is over with those feeds.
+    pub limits: Options,
 }
 
 /// An entry that readers have, and what would become of it.
@@ -107,15 +109,21 @@ impl Held {
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [vanish, again, leave, corrected] = self.counts();
+        let fates = ["vanish", "come again as new", "leave their section", "be corrected"];
+        let counted = self.counts().into_iter().zip(fates).filter(|(count, _)| *count > 0);
+        let fates: Vec<String> = counted.map(|(count, fate)| format!("{count} would {fate}")).collect();
+        let feeds: Vec<String> =
+            self.feeds.iter().map(|(feed, touched, had)| format!("{touched} of {had} in {feed}")).collect();
+        let (entries, percent) = (self.limits.entries, self.limits.share_percent);
         write!(
             f,
-            "of the entries that readers have, {vanish} would vanish, {again} come again as new, {leave} leave their \
-             section and {corrected} be corrected; {} would be new",
-            self.new
+            "of the entries that readers have, {}; with what went within the last hour that is {}, where more than {entries} \
+             and {percent} % are too many",
+            fates.join(", "),
+            feeds.join(", ")
         )?;
-        for (feed, touched, had) in &self.feeds {
-            write!(f, "; {touched} of {had} in {feed}")?;
+        if self.new > 0 {
+            write!(f, "; {} new ones wait with them", self.new)?;
         }
         Ok(())
     }
@@ -291,6 +299,12 @@ fn beginning(title: &str) -> String {
     normalized(title).chars().take(CHARS).collect()
 }
 
+/// The dates of the digests in which items stand, by their ids.
+fn dates(settlement: &Settlement) -> HashMap<&str, NaiveDate> {
+    let items = settlement.digests.iter().flat_map(|settled| settled.items.iter().map(|it| (it, settled.digest.date)));
+    items.map(|(identity, date)| (identity.id.as_str(), date)).collect()
+}
+
 impl Ledger {
     /// What readers would see of a settlement whose feeds would show `next`, and whether that must be confirmed first.
     ///
@@ -324,12 +338,20 @@ impl Ledger {
             of(|it| it.what == What::Gone && it.record.retracted.is_none()).map(|change| change.id.as_str()).collect();
         // What stays of what readers have, by its words: the same may stand in two places.
         let shown: HashSet<&str> = self.shown.values().flatten().map(String::as_str).collect();
-        let items = shown.iter().filter_map(|id| Some((*id, self.records.items.get(*id)?)));
-        let stays: HashMap<Hash, &str> =
-            items.filter(|(id, _)| !gone.contains(id)).map(|(id, record)| (record.hash, id)).collect();
+        let mut stays: HashMap<Hash, Vec<&str>> = HashMap::new();
+        for id in shown.into_iter().filter(|id| !gone.contains(id)) {
+            if let Some(record) = self.records.items.get(id) {
+                stays.entry(record.hash).or_default().push(id);
+            }
+        }
         gone.retain(|id| self.records.items.get(*id).is_none_or(|record| !stays.contains_key(&record.hash)));
         let new = of(|it| it.what == What::Published && !it.is_digest);
-        let repeated = new.filter_map(|change| Some((*stays.get(&change.record.hash)?, change.id.as_str())));
+        let again = new.filter_map(|change| Some((stays.get(&change.record.hash)?, change.id.as_str())));
+        let again: Vec<(&Vec<&str>, &str)> = again.collect();
+        // Some digests tell the same on many days; on one day it is a copy.
+        let dates = if again.is_empty() { HashMap::new() } else { dates(settlement) };
+        let repeated = again.iter().flat_map(|(before, new)| before.iter().map(move |id| (*id, *new)));
+        let repeated = repeated.filter(|(id, new)| dates.get(id) == dates.get(new));
         let case = Case {
             shown: &self.shown,
             next,
@@ -342,7 +364,7 @@ impl Ledger {
             is_edited: &|id| families.get(id).is_none_or(|family| edited.contains(*family)),
         };
         let (feeds, losses) = (case.over(limits), case.losses());
-        let held = if feeds.is_empty() { None } else { Some(self.held(feeds, &case, changes, ids)?) };
+        let held = if feeds.is_empty() { None } else { Some(self.held(feeds, &case, changes, limits, ids)?) };
         Ok(Judgement { held, losses })
     }
 
@@ -359,6 +381,7 @@ impl Ledger {
         feeds: Vec<(String, usize, usize)>,
         case: &Case<'_>,
         changes: &Changes,
+        limits: &Options,
         ids: &super::Options,
     ) -> anyhow::Result<Held> {
         let reidentified = self.reidentified(changes, ids)?;
@@ -381,7 +404,7 @@ impl Ledger {
             entries.push(Touched { before: Published { id: id.to_owned(), ..before }, fate });
         }
         let new = changes.entries.iter().filter(|change| change.what == What::Published && !change.is_digest).count();
-        Ok(Held { fingerprint: fingerprint(&entries), feeds, entries, new })
+        Ok(Held { fingerprint: fingerprint(&entries), feeds, entries, new, limits: *limits })
     }
 
     /// The digests, by the key that their files share, of which an author wrote something else than what was published, or

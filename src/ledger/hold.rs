@@ -1,7 +1,7 @@
 //! The files of the state folder with which a change that is held back is told and confirmed.
 //!
 //! `held` says what would become of which entries; its first line is the fingerprint of the change. `confirm` lets a change
-//! through once: the one whose fingerprint it holds, or whichever is held, when it is empty.
+//! through once: the one whose fingerprint it holds, or, when it is empty, whichever is held when it is looked for.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -31,9 +31,6 @@ pub fn confirmation(folder: &Path) -> PathBuf {
 pub fn write(folder: &Path, held: Option<&Held>) -> anyhow::Result<()> {
     let path = folder.join(HELD);
     let Some(held) = held else {
-        // A confirmation of nothing would let the next change through.
-        let stale = confirmation(folder);
-        remove(&stale).with_context(|| format!("cannot remove {}", stale.display()))?;
         return remove(&path).map(|_| ()).with_context(|| format!("cannot remove {}", path.display()));
     };
     let mut text = format!("{}\n{held}\n", held.fingerprint);
@@ -72,11 +69,12 @@ pub fn confirm(folder: &Path, fingerprint: &str) -> anyhow::Result<()> {
     confirm().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Takes a confirmation away, if there is one, and says whether it was of this change.
+/// Takes a confirmation away, if there is one, and says whether it was of this change. One that came while nothing was told
+/// to be held is of nothing, or it would let through what nobody has seen.
 ///
 /// # Errors
 /// When it cannot be read, or not be taken away: then it must not count, or it would count again.
-pub fn take_confirmation(folder: &Path, held: &Held) -> anyhow::Result<Option<bool>> {
+pub fn take_confirmation(folder: &Path, held: Option<&Held>) -> anyhow::Result<Option<bool>> {
     let path = confirmation(folder);
     let said = match fs::read_to_string(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -84,7 +82,9 @@ pub fn take_confirmation(folder: &Path, held: &Held) -> anyhow::Result<Option<bo
     };
     remove(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     let said = said.with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Some(said.trim().is_empty() || said.trim() == held.fingerprint))
+    let was_told = folder.join(HELD).exists();
+    let is_of = |held: &Held| said.trim() == held.fingerprint || (said.trim().is_empty() && was_told);
+    Ok(Some(held.is_some_and(is_of)))
 }
 
 /// Writes a file that nobody sees half of.

@@ -3,11 +3,11 @@
 //! Read once at the start, written in one transaction per change. Write-ahead log and full synchronisation: after a power cut
 //! either all of a change is there or nothing of it.
 
-use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
@@ -30,7 +30,7 @@ const FILE: &str = "ledger.sqlite";
 /// The file whose lock says that a process writes to the folder.
 const LOCK: &str = "lock";
 
-/// How long another program that writes to the file is waited for.
+/// How long another program that writes to the file is waited for, or one that ends and still has the folder.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// The steps from an empty file to the present schema; `user_version` counts those done. A step is never changed.
@@ -158,17 +158,21 @@ pub(super) struct Store {
     _lock: Option<File>,
 }
 
-/// Another process writes to the state folder.
-#[derive(Debug)]
-pub struct InUse;
-
-impl fmt::Display for InUse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("another feedmill uses it")
-    }
+/// Whether a ledger cannot be opened because of where it is: its folder is missing or full, or may not be written. With any
+/// other error it is not to be worked with.
+pub fn is_of_the_disk(error: &anyhow::Error) -> bool {
+    use rusqlite::ErrorCode::{
+        CannotOpen, DiskFull, FileLockingProtocolFailed, PermissionDenied, ReadOnly, SystemIoFailure,
+    };
+    let of_sqlite = |error: &rusqlite::Error| {
+        let code = error.sqlite_error_code();
+        code.is_some_and(|code| {
+            [CannotOpen, DiskFull, FileLockingProtocolFailed, PermissionDenied, ReadOnly, SystemIoFailure]
+                .contains(&code)
+        })
+    };
+    error.is::<std::io::Error>() || error.downcast_ref().is_some_and(of_sqlite)
 }
-
-impl std::error::Error for InUse {}
 
 impl Store {
     /// A database that is gone when it is closed.
@@ -185,10 +189,11 @@ impl Store {
     pub(super) fn open(folder: &Path) -> anyhow::Result<Store> {
         std::fs::create_dir_all(folder)?;
         let lock = File::create(folder.join(LOCK))?;
-        match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(InUse.into()),
-            // Some file systems have no locks.
-            Err(TryLockError::Error(_)) | Ok(()) => {}
+        let deadline = Instant::now() + BUSY;
+        // One that is about to end still has it. Some file systems have no locks.
+        while let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            ensure!(Instant::now() < deadline, "another feedmill uses it");
+            thread::sleep(BUSY / 100);
         }
         let mut connection = Connection::open(folder.join(FILE))?;
         connection.busy_timeout(BUSY)?;
@@ -201,6 +206,7 @@ impl Store {
     /// Opens the file in a folder as it is.
     pub(super) fn open_to_read(folder: &Path) -> anyhow::Result<Store> {
         let path = folder.join(FILE);
+        ensure!(path.exists(), "there is no {FILE} in it");
         let version = |connection: &Connection| -> rusqlite::Result<u32> {
             connection.busy_timeout(BUSY)?;
             connection.pragma_query_value(None, "user_version", |row| row.get(0))

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Ledger, Moment, Options, What, canonical_link};
+use crate::digest::text::normalized;
 
 /// An entry with its history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub struct Event {
 }
 
 impl Ledger {
-    /// The entries that go by a name: an id, an address on our pages, or the address of a story.
+    /// The entries that go by a name: an id or its last part, an address on our pages, the address of a story, or a title.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -77,8 +78,15 @@ impl Ledger {
         let is_named = |entry: &Story| entry.id == name || is_story(entry);
         let is_former = |entry: &Story| former.contains(&entry.id);
         let is_page = |entry: &Story| page.as_ref().is_some_and(|page| is_at(entry, page));
+        // Its digest may have another date by now; the id says where it began.
+        let began_at = page.as_ref().map(|(key, anchor)| format!(":{key}/{anchor}"));
+        let was_page = |entry: &Story| began_at.as_ref().is_some_and(|end| entry.id.ends_with(end));
+        let end = format!("/{}", name.trim_start_matches('#'));
+        let is_short = |entry: &Story| !entry.is_digest && entry.id.ends_with(&end);
+        let title = normalized(name);
+        let is_titled = |entry: &Story| !title.is_empty() && normalized(&entry.title) == title;
         let mut found: Vec<Story> = Vec::new();
-        for is_it in [&is_named as &dyn Fn(&Story) -> bool, &is_former, &is_page] {
+        for is_it in [&is_named as &dyn Fn(&Story) -> bool, &is_former, &is_page, &was_page, &is_short, &is_titled] {
             if found.is_empty() {
                 found = entries.extract_if(.., |entry| is_it(entry)).collect();
             }

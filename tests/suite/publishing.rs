@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use feedmill::daemon::mill::{self, Mill, Reason, Verdict};
-use feedmill::ledger::{Fate, Held, InUse, Ledger, hold};
+use feedmill::ledger::{self, Fate, Held, Ledger, hold};
 use feedmill::site::Site;
 use proptest::prelude::*;
 
@@ -262,8 +262,37 @@ fn a_digest_without_items_and_the_same_look_again_change_nothing() {
 fn a_state_folder_is_one_process_s_and_can_be_read_by_all() {
     let publication = two_days();
     let error = Ledger::open(publication.state.path(), &feedmill::ledger::Options::default()).unwrap_err();
-    assert!(error.is::<InUse>() && format!("{error:#}").contains("another feedmill uses it"), "{error:#}");
+    assert!(!ledger::is_of_the_disk(&error) && format!("{error:#}").contains("another feedmill uses it"), "{error:#}");
     assert!(Ledger::open_to_read(publication.state.path(), &feedmill::ledger::Options::default()).is_ok());
+}
+
+#[test]
+fn a_list_that_is_much_the_same_each_day_is_never_held_back() {
+    let mut publication = Publication::new(&[("2025-05-21.md", day("2025-05-21", "News", &names("same", 10)))]);
+    publication.content.write("2025-05-22.md", day("2025-05-22", "News", &names("same", 10)));
+    assert_eq!(publication.look("2025-05-22T13:00:00Z"), None);
+    assert_eq!(titles(&publication.site, "/").len(), 20);
+    publication.content.write("copy/2025-05-22.md", day("2025-05-22", "News", &names("same", 10)));
+    assert!(publication.look("2025-05-22T14:00:00Z").is_some(), "a copy");
+}
+
+#[test]
+fn a_ledger_that_is_damaged_is_not_gone_on_without() {
+    let mut publication = two_days();
+    publication.end();
+    let (content, state) = (publication.content.path().to_str().unwrap(), publication.state.path().to_str().unwrap());
+    let file = publication.state.file("ledger.sqlite");
+    for damage in [|bytes: &mut Vec<u8>| bytes[..100].fill(7), |bytes: &mut Vec<u8>| bytes[4_000..60_000].fill(7)] {
+        let good = std::fs::read(&file).unwrap();
+        let mut bytes = good.clone();
+        damage(&mut bytes);
+        std::fs::write(&file, &bytes).unwrap();
+        let run = feedmill(&["serve", content, "--state", state, "--listen", "127.0.0.1:0", "--base-url", BASE]);
+        let error = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(2), "{error}");
+        assert!(error.contains("restore it from a backup, or move it away"), "{error}");
+        std::fs::write(&file, &good).unwrap();
+    }
 }
 
 #[test]
@@ -274,6 +303,9 @@ fn a_confirmation_of_nothing_or_that_cannot_be_read_lets_nothing_through() {
     publication.look("2025-05-22T12:01:00Z");
     assert!(!flag.exists(), "nothing was held");
     publication.content.remove("2025-05-21.md");
+    std::fs::write(&flag, "").unwrap();
+    assert!(publication.look("2025-05-22T12:01:30Z").is_some(), "nobody could see what would go");
+    assert!(!flag.exists());
     std::fs::write(&flag, b"\xFF").unwrap();
     assert!(publication.look("2025-05-22T12:02:00Z").is_some());
     assert!(!flag.exists());
@@ -693,6 +725,7 @@ fn explain_tells_the_history_of_an_entry() {
     publication.content.write("2025-05-22.md", text.replace("### new ferry", "### The new ferry"));
     publication.look("2025-05-23T12:00:00Z");
     publication.content.write("2025-05-22.md", day("2025-05-22", "News", &names("new", 2)));
+    assert!(publication.look("2025-05-24T11:00:00Z").is_some());
     hold::confirm(publication.state.path(), "").unwrap();
     assert_eq!(publication.look("2025-05-24T12:00:00Z"), None);
     publication.content.write("2025-05-22.md", text.replace("### new ferry", "### The new ferry"));
@@ -706,7 +739,10 @@ fn explain_tells_the_history_of_an_entry() {
     let (code, by_id, _) = explain(ferry["id"].as_str().unwrap());
     assert_eq!(code, Some(0));
     assert_eq!(explain(ferry["url"].as_str().unwrap()).1, by_id);
-    assert_eq!(explain("http://example.com/new-ferry?utm_source=x").1, by_id);
+    let short = ferry["id"].as_str().unwrap().rsplit_once('/').unwrap().1;
+    for name in ["http://example.com/new-ferry?utm_source=x", "the NEW ferry", short, &format!("#{short}")] {
+        assert_eq!(explain(name).1, by_id, "{name}");
+    }
     for expected in [
         "The new ferry\n",
         "published  2025-05-22 07:59:58 +00:00",
@@ -734,7 +770,7 @@ fn check_tells_what_would_be_held_back_and_build_holds_it() {
     let run = feedmill(&["check", content, "--state", state, "--format", "short"]);
     let text = String::from_utf8(run.stdout).unwrap();
     assert_eq!(run.status.code(), Some(1));
-    assert!(text.contains("error: of the entries that readers have, 11 would vanish"), "{text}");
+    assert!(text.contains("error: a server would not show this: of the entries that readers have, 11 would vanish; with what went within the last hour"), "{text}");
     assert!(text.contains("vanishes: `old library`") && text.contains("[held-back]"), "{text}");
     let output = tempfile::tempdir().unwrap();
     let site = output.path().join("site");
@@ -750,6 +786,10 @@ fn check_tells_what_would_be_held_back_and_build_holds_it() {
     assert!(feedmill(&arguments).status.success());
     let run = feedmill(&["confirm", "--state", state]);
     assert!(String::from_utf8(run.stderr).unwrap().contains("nothing is held back"));
+    let run = feedmill(&["confirm", "--list", "--state", state]);
+    assert!(run.status.success() && String::from_utf8(run.stdout).unwrap().starts_with("nothing is held back"));
+    let run = feedmill(&["confirm", "--list", "--state", "no/such/folder"]);
+    assert!(String::from_utf8(run.stderr).unwrap().contains("there is no folder no/such/folder"));
 }
 
 #[tokio::test]
