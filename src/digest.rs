@@ -39,6 +39,9 @@ pub use name::{check_rules, comparable, slug_of};
 pub use rules::{DateRules, DateSource, Dedupe, IssueDates, ItemForm, Prose, Rules, SectionRule, Unknown};
 pub use why::{ItemWhy, LinkWhy, SectionWhy};
 
+/// A digest with its name in URLs, which is unique in its library. Libraries order them by [`Digest::key`].
+pub type Keyed = (Arc<str>, Arc<Digest>);
+
 /// A digest as its author wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {

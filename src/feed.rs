@@ -330,7 +330,7 @@ impl Gatherer<'_> {
             tags: item.categories.iter().chain(&digest.tags).cloned().collect(),
             authors: digest.authors.clone(),
             language: digest.language.clone(),
-            digest: settled.key.clone(),
+            digest: settled.key.to_string(),
         };
         match &identity.standing {
             Standing::Retracted { reason } => {
@@ -367,7 +367,7 @@ impl Gatherer<'_> {
             tags: digest.tags.clone(),
             authors: digest.authors.clone(),
             language: digest.language.clone(),
-            digest: key.clone(),
+            digest: key.to_string(),
             page,
         }
     }
@@ -429,7 +429,7 @@ impl Gatherer<'_> {
         }
         let mut moments: Vec<Moment> = begun.values().copied().collect();
         moments.sort_unstable_by(|one, other| other.cmp(one));
-        let begun = |seat: &Seat| begun[seat.settled.key.as_str()];
+        let begun = |seat: &Seat| begun[&*seat.settled.key];
         let of_newest = seats.iter().filter(|seat| Some(&begun(seat)) == moments.first());
         let Some(newest) = of_newest.map(|seat| seat.published()).max() else { return Vec::new() };
         let oldest = newest - TimeDelta::days(i64::from(self.options.days));

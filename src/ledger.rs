@@ -24,10 +24,11 @@ use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 
 use crate::digest::learnt::Memory;
-use crate::digest::{Digest, Item, Section};
+use crate::digest::{Digest, Item, Keyed, Section};
 use crate::finding::{Code, Finding, Place};
 use guard::Loss;
 use recognition::{Past, Prints, Recognised};
+use settling::Last;
 use store::{Rows, Store};
 use words::Hash;
 
@@ -132,7 +133,7 @@ pub struct Settled {
     /// The digest.
     pub digest: Arc<Digest>,
     /// Its name in URLs, unique in the library.
-    pub key: String,
+    pub key: Arc<str>,
     /// The identity of the digest itself.
     pub identity: Identity,
     /// One for each of [`Digest::items`].
@@ -170,12 +171,6 @@ pub struct Settlement {
     pub waiting: Vec<Waiting>,
     /// When readers would see something else without any file changing.
     pub next: Option<Moment>,
-}
-
-impl Settlement {
-    fn look_again(&mut self, moment: Moment) {
-        self.next = Some(self.next.map_or(moment, |next| next.min(moment)));
-    }
 }
 
 /// A digest dated in the future.
@@ -248,8 +243,13 @@ impl Records {
         records.insert(name, record);
     }
 
+    /// Whether items of a digest, by the key that its files share, were published, and it was there at the last look.
+    fn knows(&self, family: &str) -> bool {
+        self.prints.knows(family) && self.digests.get(family).is_some_and(|record| record.gone.is_none())
+    }
+
     /// Keys whose digests were there at the last look and are not among these.
-    fn absent(&self, digests: &[(String, Arc<Digest>)]) -> BTreeSet<String> {
+    fn absent(&self, digests: &[Keyed]) -> BTreeSet<String> {
         let was_there = |key: &str| self.digests.get(key).is_some_and(|record| record.gone.is_none());
         self.prints.absent(digests.iter().map(|(_, digest)| digest.key.as_str()), was_there)
     }
@@ -329,6 +329,7 @@ const AUTHORITY: &str = "authority";
 #[derive(Debug)]
 pub struct Ledger {
     records: Records,
+    last: Last,
     memory: Memory,
     shown: Shown,
     /// What was taken from readers within [`guard::RECENT`].
@@ -357,7 +358,19 @@ impl Ledger {
         let (validators, is_pinned) = (store.validators()?, authority.is_some());
         let folder = folder.map(Path::to_owned);
         let (losses, unwritten) = (store.losses()?, Vec::new());
-        Ok(Ledger { records, memory, shown, losses, validators, folder, store, authority, is_pinned, unwritten })
+        Ok(Ledger {
+            records,
+            last: Last::default(),
+            memory,
+            shown,
+            losses,
+            validators,
+            folder,
+            store,
+            authority,
+            is_pinned,
+            unwritten,
+        })
     }
 
     /// The ledger of a state folder, `ledger.sqlite`, made if need be.
@@ -396,14 +409,10 @@ impl Ledger {
     ///
     /// A digest's moment is its date at `publish_at`, or now when that is still to come today; its items follow one second
     /// apart, the first of them the newest. A digest that comes before its date waits for its moment. What was seen before
-    /// keeps its times; an item that joins a published digest takes the present moment.
-    pub fn settle(
-        &self,
-        digests: &[(String, Arc<Digest>)],
-        now: DateTime<Utc>,
-        options: &Options,
-    ) -> (Settlement, Changes) {
-        settling::settle(digests, &self.records, now, options)
+    /// keeps its times; an item that joins a published digest takes the present moment. What did not change since the last
+    /// commit is as it was then; digests come ordered by [`Digest::key`].
+    pub fn settle(&self, digests: &[Keyed], now: DateTime<Utc>, options: &Options) -> (Settlement, Changes) {
+        settling::settle(digests, &self.records, &self.last, now, options)
     }
 
     /// Makes the authority of ids the one with which this publication began, so that nothing that is configured later
@@ -513,6 +522,7 @@ impl Ledger {
                 rows.first_seen.push((path.clone(), *date));
             }
         }
+        self.last = changes.last;
         self.records.prints.take(&changes.recognised);
         self.take_waiting(&changes.waiting);
         self.records.sources.extend(changes.sources.iter().cloned());
@@ -550,11 +560,11 @@ impl Ledger {
 }
 
 /// The ids that the items of digests get when nothing of them was published before: by digest key, in file order.
-pub fn derived_ids(digests: &[(String, Arc<Digest>)], options: &Options) -> HashMap<String, Vec<String>> {
+pub fn derived_ids(digests: &[Keyed], options: &Options) -> HashMap<String, Vec<String>> {
     let mut sorted: Vec<_> = digests.iter().collect();
     sorted.sort_by(|one, other| one.0.cmp(&other.0));
     let (nothing, mut recognised) = (Records::default(), Recognised::default());
     let names = Prints::default().recognise(&sorted, &mut BTreeSet::new(), &nothing, options, &mut recognised);
     let ids = sorted.into_iter().zip(names);
-    ids.map(|((key, _), names)| (key.clone(), names.into_iter().map(|(_, id)| id).collect())).collect()
+    ids.map(|((key, _), names)| (key.to_string(), names.into_iter().map(|(_, id)| id).collect())).collect()
 }

@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use chrono::NaiveDate;
 
 use crate::digest::learnt::Memory;
-use crate::digest::{self, Digest, Learnt, Lesson, Outcome, Rules, Surroundings, Tally, Text};
+use crate::digest::{self, Digest, Keyed, Learnt, Lesson, Outcome, Rules, Surroundings, Tally, Text};
 use crate::finding::{Code, Finding, Place};
 use scan::{Listed, Listing, Stamp};
 
@@ -83,7 +83,7 @@ pub struct Library {
     files: BTreeMap<String, File>,
     folder_findings: Vec<Finding>,
     /// The digests of `files` with their keys, and what is to be said of the keys.
-    keyed: Vec<(String, Arc<Digest>)>,
+    keyed: Vec<Keyed>,
     key_findings: Vec<Finding>,
     /// Days whose files are one item each, by key: the digest made of them, and what it was made of.
     days: BTreeMap<String, (Vec<Arc<Digest>>, Arc<Digest>)>,
@@ -248,7 +248,7 @@ impl Library {
 
     /// The digests with names that are unique: of several files with one date and language, the plainest path has the
     /// bare key, and the others add what else their path says.
-    pub fn digests(&self) -> &[(String, Arc<Digest>)] {
+    pub fn digests(&self) -> &[Keyed] {
         &self.keyed
     }
 
@@ -261,7 +261,7 @@ impl Library {
         findings
     }
 
-    fn give_keys(&mut self) -> (Vec<(String, Arc<Digest>)>, Vec<Finding>) {
+    fn give_keys(&mut self) -> (Vec<Keyed>, Vec<Finding>) {
         let mut by_key: BTreeMap<String, Vec<Arc<Digest>>> = BTreeMap::new();
         let mut stories: BTreeMap<String, Vec<Arc<Digest>>> = BTreeMap::new();
         for digest in self.files.values().flat_map(|file| &file.digests) {
@@ -283,7 +283,7 @@ impl Library {
                     let remedy = "join the two, or correct the date of one";
                     findings.push(Finding::new(&digest.path, Place::START, Code::DateShared, message, remedy));
                 }
-                keyed.push((own, digest.clone()));
+                keyed.push((own.into(), digest.clone()));
             }
         }
         (keyed, findings)

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{named, options_to_read};
 use crate::cli::{Check, CheckFormat, FailOn};
 use crate::config::Options;
-use crate::digest::{Digest, Outcome, lines_of};
+use crate::digest::{Keyed, Outcome, lines_of};
 use crate::feed::{self, Feeds};
 use crate::finding::{Code, Finding, Place, Severity, effect, explanation};
 use crate::ledger::{Change, Held, Ledger, Published, Settled, Touched, Waiting};
@@ -117,14 +117,14 @@ fn of_file(path: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let today = options.site.ids.today(Utc::now());
     let (outcome, mut findings) = library::read_file(path, &options.library, &options.site.rules, today)?;
     if let Outcome::Digests(digests) = outcome {
-        let keyed = digests.into_iter().map(|digest| (digest.key.clone(), Arc::new(digest)));
+        let keyed = digests.into_iter().map(|digest| (digest.key.as_str().into(), Arc::new(digest)));
         findings.extend(of_dates(&keyed.collect::<Vec<_>>(), options));
     }
     Ok(findings)
 }
 
 /// What the present moment makes of the dates.
-fn of_dates(digests: &[(String, Arc<Digest>)], options: &Options) -> Vec<Finding> {
+fn of_dates(digests: &[Keyed], options: &Options) -> Vec<Finding> {
     let (settlement, _) = Ledger::default().settle(digests, Utc::now(), &options.site.ids);
     settlement.waiting.iter().map(Waiting::finding).collect()
 }
@@ -238,7 +238,7 @@ fn feeds_that_overflow(digests: &[Arc<Settled>], feeds: &Feeds, options: &Option
         let is_in = |slug: &str| feed.route == "/" || feed.route == format!("/{slug}/");
         let sections = newest.sections().filter(|(section, _)| is_in(&section.slug));
         let written: usize = sections.map(|(_, items)| items.len()).sum();
-        let shown = feed.entries.iter().filter(|entry| entry.digest == newest.key).count();
+        let shown = feed.entries.iter().filter(|entry| *entry.digest == *newest.key).count();
         (shown < written).then(|| {
             let bytes = options.site.feeds.max_bytes;
             let message = format!(

@@ -99,7 +99,7 @@ fn show_folder(
     let mut id_of: HashMap<(&str, usize), Vec<String>> = HashMap::new();
     for (key, digest) in library.digests() {
         keys.insert((&digest.path, &digest.key), key);
-        let ids = ids.remove(key).unwrap_or_default();
+        let ids = ids.remove(&**key).unwrap_or_default();
         for ((_, item), id) in digest.items().zip(ids) {
             id_of.entry((&item.path, item.line)).or_default().push(id);
         }
@@ -131,7 +131,7 @@ fn show_file(path: &Path, options: &Options, format: Format, out: &mut impl Writ
     let name = path.to_string_lossy().into_owned();
     let printed = match outcome {
         Outcome::Digests(digests) => digests.into_iter().try_for_each(|digest| {
-            let alone = [(digest.key.clone(), Arc::new(digest))];
+            let alone = [(digest.key.as_str().into(), Arc::new(digest))];
             let ids = ledger::derived_ids(&alone, &options.site.ids).into_values().flatten().collect();
             let [(key, digest)] = &alone;
             print(out, &shown(name.clone(), key, digest, std::mem::take(&mut findings), ids, None), format)

@@ -321,7 +321,7 @@ impl Ledger {
         if self.shown.is_empty() {
             return Ok(Judgement::default());
         }
-        let known = settlement.digests.iter().filter(|settled| self.records.digests.contains_key(&settled.key));
+        let known = settlement.digests.iter().filter(|settled| self.records.digests.contains_key(&*settled.key));
         let newest = known.map(|settled| settled.digest.date).max();
         let newest = settlement.digests.iter().filter(|settled| Some(settled.digest.date) >= newest);
         let newest: HashSet<&str> = newest

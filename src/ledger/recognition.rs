@@ -7,12 +7,11 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
 
 use super::words::short_hash;
 use super::{Options, Published, canonical_link};
 use crate::digest::text::normalized;
-use crate::digest::{Digest, Item};
+use crate::digest::{Item, Keyed};
 
 /// An item as it was last published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +52,11 @@ impl Prints {
         }
     }
 
+    /// Whether anything was published under a key.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.by_digest.contains_key(key)
+    }
+
     /// The key under which each id is known.
     pub(super) fn families(&self) -> HashMap<&str, &str> {
         let ids = self.by_digest.iter().flat_map(|(key, prints)| prints.iter().map(move |print| (print, key)));
@@ -75,7 +79,7 @@ impl Prints {
     /// What changes is added to `recognised`.
     pub(super) fn recognise(
         &self,
-        editions: &[&(String, Arc<Digest>)],
+        editions: &[&Keyed],
         absent: &mut BTreeSet<String>,
         past: &dyn Past,
         options: &Options,

@@ -2,7 +2,7 @@
 //!
 //! What a newcomer gets wrong: nothing is changed here. Whoever wants the changes commits them, when they are to be seen.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use chrono_tz::Tz;
 use super::recognition::{Name, Recognised};
 use super::words::{Hash, hash_of};
 use super::{Identity, Made, Moment, Options, Record, Records, Settled, Settlement, Standing, Waiting};
-use crate::digest::{Digest, Item};
+use crate::digest::{Digest, Item, Keyed};
 
 /// What a settlement changes in the ledger, once it is committed.
 #[derive(Debug, Default)]
@@ -27,6 +27,7 @@ pub struct Changes {
     pub(super) waiting: Vec<(String, bool)>,
     /// Digests that are made of something else, by key.
     pub(super) sources: Vec<(String, Made)>,
+    pub(super) last: Last,
 }
 
 /// An entry that is new, or another than before.
@@ -86,26 +87,99 @@ impl fmt::Display for What {
 /// Digests of one date are this far apart at least, so that their items do not mingle.
 const SLOT_SECONDS: i64 = 900;
 
+/// What was settled last, and shown: what did not change since is not settled again.
+#[derive(Debug, Default)]
+pub(super) struct Last {
+    options: Option<Options>,
+    /// The published digests as the library has them, those of a family beside each other.
+    keyed: Vec<Keyed>,
+    /// What became of each of them.
+    settled: Vec<Arc<Settled>>,
+    /// Those that readers see, newest first.
+    seen: Vec<Arc<Settled>>,
+    /// When readers would see something else of a family (see [`Digest::key`]) without any file changing.
+    ends: Vec<(Moment, String)>,
+}
+
+/// What of a library is as it was settled last, and what is not.
+#[derive(Default)]
+struct Difference<'d> {
+    /// The positions of what stays, in the library and in [`Last`].
+    kept: Vec<(usize, usize)>,
+    /// What is to be settled, by its position in the library.
+    fresh: Vec<(usize, &'d Keyed)>,
+    /// What is not there any more, or is settled again.
+    dropped: Vec<Arc<Settled>>,
+}
+
+impl Last {
+    /// Families are compared as a whole, because their digests share their names.
+    fn difference<'d>(&self, digests: &'d [Keyed], now: Moment, options: &Options) -> Difference<'d> {
+        let mut difference = Difference::default();
+        let old: &[Keyed] = if self.options.as_ref() == Some(options) { &self.keyed } else { &[] };
+        let ended: HashSet<&str> =
+            self.ends.iter().filter(|(end, _)| *end <= now).map(|(_, family)| family.as_str()).collect();
+        let is_same = |one: &Keyed, other: &Keyed| {
+            Arc::ptr_eq(&one.1, &other.1) && (Arc::ptr_eq(&one.0, &other.0) || one.0 == other.0)
+        };
+        let family = |keyed: &'d Keyed| keyed.1.key.as_str();
+        let (mut at, mut was) = (0, 0);
+        while at < digests.len() || was < old.len() {
+            let both = digests.get(at).zip(old.get(was));
+            if let Some((new, _)) = both.filter(|(new, old)| is_same(new, old))
+                && (ended.is_empty() || !ended.contains(family(new)))
+            {
+                difference.kept.push((at, was));
+                (at, was) = (at + 1, was + 1);
+                continue;
+            }
+            let families = [digests.get(at), old.get(was)].into_iter().flatten().map(|keyed| keyed.1.key.as_str());
+            let Some(first) = families.min() else { break };
+            while let Some((new, before)) = difference.kept.pop_if(|(new, _)| digests[*new].1.key == first) {
+                (at, was) = (new, before);
+            }
+            while let Some(new) = digests.get(at).filter(|new| family(new) == first) {
+                difference.fresh.push((at, new));
+                at += 1;
+            }
+            while old.get(was).is_some_and(|old| old.1.key == first) {
+                difference.dropped.push(self.settled[was].clone());
+                was += 1;
+            }
+        }
+        if old.is_empty() {
+            difference.dropped.clone_from(&self.settled);
+        }
+        difference
+    }
+}
+
 /// See [`super::Ledger::settle`].
 pub(super) fn settle(
-    digests: &[(String, Arc<Digest>)],
+    digests: &[Keyed],
     records: &Records,
+    last: &Last,
     now: DateTime<Utc>,
     options: &Options,
 ) -> (Settlement, Changes) {
+    debug_assert!(digests.is_sorted_by_key(|(_, digest)| &digest.key), "libraries order digests by their keys");
     let now = whole_seconds(now).with_timezone(&options.timezone);
-    let mut by_date: BTreeMap<NaiveDate, Vec<&(String, Arc<Digest>)>> = BTreeMap::new();
-    for entry in digests {
+    let Difference { kept, fresh, dropped } = last.difference(digests, now.fixed_offset(), options);
+    let mut by_date: BTreeMap<NaiveDate, Vec<&Keyed>> = BTreeMap::new();
+    for (_, entry) in &fresh {
         by_date.entry(entry.1.date).or_default().push(entry);
     }
+    let is_all = kept.is_empty();
     let mut settler = Settler {
         records,
         options,
         now: now.fixed_offset(),
         taken: HashSet::new(),
-        absent: records.absent(digests),
+        absent: if is_all { records.absent(digests) } else { gone_families(&fresh, &dropped, records) },
         last_news: now.timestamp() + 1,
-        settlement: Settlement::default(),
+        settled: HashMap::new(),
+        waiting: Vec::new(),
+        ends: Vec::new(),
         changes: Changes { at: now.fixed_offset(), ..Changes::default() },
     };
     for (date, mut editions) in by_date {
@@ -114,13 +188,69 @@ pub(super) fn settle(
         editions.retain(|(key, digest)| !settler.waits(key, digest, date > now.date_naive(), moment.fixed_offset()));
         settler.publish(&editions, moment.min(now).fixed_offset());
     }
-    settler.tell_gone();
-    let Settler { mut settlement, changes, .. } = settler;
-    settlement.digests.retain(|settled| settled.identity.standing != Standing::Withdrawn);
-    settlement
-        .digests
-        .sort_by(|one, other| (other.identity.published, &one.key).cmp(&(one.identity.published, &other.key)));
+    match is_all {
+        true => settler.tell_gone(),
+        false => settler.tell_gone_of(&dropped),
+    }
+    let Settler { mut settled, waiting, mut ends, mut changes, .. } = settler;
+    let redone: HashSet<&str> = fresh.iter().map(|(_, (_, digest))| digest.key.as_str()).collect();
+    let stays = |(end, family): &&(Moment, String)| *end > now && !redone.contains(family.as_str());
+    ends.extend(last.ends.iter().filter(|_| !is_all).filter(stays).cloned());
+    let next = waiting.iter().map(|it| it.moment).chain(ends.iter().map(|(end, _)| *end)).min();
+    let mut list = Last { options: Some(options.clone()), ends, ..Last::default() };
+    let mut new = Vec::with_capacity(fresh.len());
+    let (mut kept, mut fresh) = (kept.into_iter().peekable(), fresh.into_iter().peekable());
+    for at in 0..digests.len() {
+        if let Some((_, was)) = kept.next_if(|(position, _)| *position == at) {
+            list.keyed.push(digests[at].clone());
+            list.settled.push(last.settled[was].clone());
+        } else if let Some((_, keyed)) = fresh.next_if(|(position, _)| *position == at)
+            && let Some(settled) = settled.remove(&keyed.0)
+        {
+            list.keyed.push(keyed.clone());
+            list.settled.push(settled.clone());
+            new.push(settled);
+        }
+    }
+    list.seen = seen(last, &dropped, new);
+    let settlement = Settlement { digests: list.seen.clone(), waiting, next };
+    changes.last = list;
     (settlement, changes)
+}
+
+/// What readers see, newest first: what they saw last, without what is dropped and with what is new.
+fn seen(last: &Last, dropped: &[Arc<Settled>], mut new: Vec<Arc<Settled>>) -> Vec<Arc<Settled>> {
+    let order = |one: &Arc<Settled>, other: &Arc<Settled>| {
+        (other.identity.published, &one.key).cmp(&(one.identity.published, &other.key))
+    };
+    let dropped: HashSet<*const Settled> = dropped.iter().map(Arc::as_ptr).collect();
+    let mut seen: Vec<Arc<Settled>> = last
+        .seen
+        .iter()
+        .filter(|settled| dropped.is_empty() || !dropped.contains(&Arc::as_ptr(settled)))
+        .cloned()
+        .collect();
+    new.retain(|settled| settled.identity.standing != Standing::Withdrawn);
+    if new.len() < FEW {
+        for settled in new {
+            let at = seen.partition_point(|other| order(other, &settled).is_lt());
+            seen.insert(at, settled);
+        }
+    } else {
+        seen.extend(new);
+        seen.sort_by(order);
+    }
+    seen
+}
+
+/// So few digests are put in their places one by one.
+const FEW: usize = 100;
+
+/// The families of what is dropped that are not there any more: a new digest may be one of them, with another date.
+fn gone_families(fresh: &[(usize, &Keyed)], dropped: &[Arc<Settled>], records: &Records) -> BTreeSet<String> {
+    let present: HashSet<&str> = fresh.iter().map(|(_, (_, digest))| digest.key.as_str()).collect();
+    let families = dropped.iter().map(|settled| &settled.digest.key);
+    families.filter(|family| !present.contains(family.as_str()) && records.knows(family)).cloned().collect()
 }
 
 struct Settler<'l> {
@@ -133,7 +263,11 @@ struct Settler<'l> {
     absent: BTreeSet<String>,
     /// The last second that was given to news; each is before the one before.
     last_news: i64,
-    settlement: Settlement,
+    /// What is published, by key.
+    settled: HashMap<Arc<str>, Arc<Settled>>,
+    waiting: Vec<Waiting>,
+    /// See [`Last::ends`].
+    ends: Vec<(Moment, String)>,
     changes: Changes,
 }
 
@@ -146,25 +280,24 @@ impl Settler<'_> {
             self.changes.waiting.push((key.to_owned(), waits));
         }
         if waits {
-            self.settlement.waiting.push(Waiting { digest: digest.clone(), moment });
-            self.settlement.look_again(moment);
+            self.waiting.push(Waiting { digest: digest.clone(), moment });
         }
         waits
     }
 
     /// Settles the digests of one date.
-    fn publish(&mut self, editions: &[&(String, Arc<Digest>)], moment: Moment) {
+    fn publish(&mut self, editions: &[&Keyed], moment: Moment) {
         let Records { prints, .. } = self.records;
         let recognised = &mut self.changes.recognised;
         let names = prints.recognise(editions, &mut self.absent, self.records, self.options, recognised);
         for ((key, digest), names) in editions.iter().copied().zip(names) {
             let settled = self.settle_one(key, digest, names, moment);
-            self.settlement.digests.push(Arc::new(settled));
+            self.settled.insert(key.clone(), Arc::new(settled));
         }
     }
 
-    fn settle_one(&mut self, key: &str, digest: &Arc<Digest>, names: Vec<Name>, moment: Moment) -> Settled {
-        let known = self.records.digests.get(key);
+    fn settle_one(&mut self, key: &Arc<str>, digest: &Arc<Digest>, names: Vec<Name>, moment: Moment) -> Settled {
+        let known = self.records.digests.get(&**key);
         let published = known.map_or_else(|| self.free_stretch(moment, digest.len()), |known| known.published);
         let mut next = published;
         let mut items = Vec::with_capacity(digest.len());
@@ -175,7 +308,8 @@ impl Settler<'_> {
             let is_late = known.is_some() && before.is_none() && item.retracted.is_none();
             let first = if is_late { self.news() } else { first };
             let hash = hash_of([item], ("", ""), self.options);
-            let (record, standing) = self.stand(before, first, hash, item.retracted.as_deref());
+            let (record, standing, end) = self.stand(before, first, hash, item.retracted.as_deref());
+            self.ends.extend(end.map(|end| (end, digest.key.clone())));
             let (published, updated) = (record.published, record.updated);
             if standing != Standing::Withdrawn || before.is_some() {
                 self.note(before, record, (&id, &digest.key), Some(item), &item.title);
@@ -185,7 +319,7 @@ impl Settler<'_> {
         let shown = digest.items().zip(&items).filter(|(_, identity)| identity.standing != Standing::Withdrawn);
         let words = (digest.title.as_str(), digest.preamble.as_str());
         let hash = hash_of(shown.map(|((_, item), _)| item), words, self.options);
-        let (mut record, _) = self.stand(known, published, hash, None);
+        let (mut record, ..) = self.stand(known, published, hash, None);
         let standing = whole(&items);
         let (published, updated) = (record.published, record.updated);
         let id = self.options.tag(key);
@@ -197,21 +331,22 @@ impl Settler<'_> {
             self.note(known, record, (&id, key), None, &digest.title);
         }
         let made = Made::of(digest, self.options);
-        if self.records.sources.get(key) != Some(&made) {
-            self.changes.sources.push((key.to_owned(), made));
+        if self.records.sources.get(&**key) != Some(&made) {
+            self.changes.sources.push((key.to_string(), made));
         }
         let identity = Identity { id, anchor: String::new(), published, updated, standing };
-        Settled { digest: digest.clone(), key: key.to_owned(), identity, items }
+        Settled { digest: digest.clone(), key: key.clone(), identity, items }
     }
 
-    /// What becomes of a record: first published then or before, updated when its words are others, and how it stands now.
+    /// What becomes of a record: first published then or before, updated when its words are others; how it stands now, and
+    /// until when if that ends by itself.
     fn stand(
         &mut self,
         before: Option<&Record>,
         first: Moment,
         hash: Hash,
         retraction: Option<&str>,
-    ) -> (Record, Standing) {
+    ) -> (Record, Standing, Option<Moment>) {
         let mut record = match before {
             None => Record { published: first, updated: first, hash, gone: None, retracted: None },
             Some(before) => Record { hash, gone: None, ..before.clone() },
@@ -221,16 +356,15 @@ impl Settler<'_> {
         }
         let Some(reason) = retraction else {
             record.retracted = None;
-            return (record, Standing::Published);
+            return (record, Standing::Published, None);
         };
         let since = *record.retracted.get_or_insert(record.updated);
         let end = since + TimeDelta::days(i64::from(self.options.retraction_days));
         if before.is_none() || end <= self.now {
             record.gone = before.and_then(|before| before.gone).or(Some(self.now));
-            return (record, Standing::Withdrawn);
+            return (record, Standing::Withdrawn, None);
         }
-        self.settlement.look_again(end);
-        (record, Standing::Retracted { reason: reason.to_owned() })
+        (record, Standing::Retracted { reason: reason.to_owned() }, Some(end))
     }
 
     /// Notes what is new or another than before.
@@ -265,26 +399,52 @@ impl Settler<'_> {
         });
     }
 
-    /// Notes what was published and is not there any more.
+    /// Notes what was published and is not there any more, when everything was settled.
     fn tell_gone(&mut self) {
-        let digests = &self.settlement.digests;
-        let items: HashSet<&str> = digests.iter().flat_map(|it| &it.items).map(|it| it.id.as_str()).collect();
-        let keys: HashSet<&str> = digests.iter().map(|it| it.key.as_str()).collect();
-        let gone = |known: &HashSet<&str>, (name, record): (&String, &Record)| {
-            record.gone.is_none() && !known.contains(name.as_str())
-        };
-        let record = |record: &Record| Record { gone: Some(self.now), ..record.clone() };
-        let change = |id: String, digest: &str, is_digest, record| {
+        let (items, keys) = self.there();
+        let items = self.records.items.keys().filter(|id| !items.contains(id.as_str()));
+        let digests = self.records.digests.keys().filter(|key| !keys.contains(key.as_str()));
+        let gone = Self::gone(self.records, self.options, self.now, items, digests);
+        self.changes.entries.extend(gone);
+    }
+
+    /// Notes what was published in digests that were settled before, and is not there any more.
+    fn tell_gone_of(&mut self, dropped: &[Arc<Settled>]) {
+        let (there, keys) = self.there();
+        let items = dropped.iter().flat_map(|settled| &settled.items).map(|item| &item.id);
+        let items: BTreeSet<&String> = items.filter(|id| !there.contains(id.as_str())).collect();
+        let digests: Vec<String> = dropped.iter().map(|settled| settled.key.to_string()).collect();
+        let digests = digests.iter().filter(|key| !keys.contains(key.as_str()));
+        let gone = Self::gone(self.records, self.options, self.now, items.into_iter(), digests);
+        self.changes.entries.extend(gone);
+    }
+
+    /// The ids of the items that were settled, and the keys of their digests.
+    fn there(&self) -> (HashSet<&str>, HashSet<&str>) {
+        let items = self.settled.values().flat_map(|it| &it.items).map(|it| it.id.as_str());
+        (items.collect(), self.settled.keys().map(|key| &**key).collect())
+    }
+
+    fn gone<'r>(
+        records: &Records,
+        options: &Options,
+        now: Moment,
+        items: impl Iterator<Item = &'r String>,
+        digests: impl Iterator<Item = &'r String>,
+    ) -> Vec<Change> {
+        let change = |id: String, digest: &str, is_digest, record: &Record| {
             let (title, digest) = (String::new(), digest.to_owned());
+            let record = Record { gone: Some(now), ..record.clone() };
             Change { what: What::Gone, id, digest, is_digest, title, link: None, record }
         };
-        let gone_items = self.records.items.iter().filter(|entry| gone(&items, *entry));
-        let gone_items = gone_items.map(|(id, it)| change(id.clone(), "", false, record(it)));
-        let gone_digests = self.records.digests.iter().filter(|entry| gone(&keys, *entry));
-        let gone_digests = gone_digests.map(|(key, it)| change(self.options.tag(key), key, true, record(it)));
-        let mut gone: Vec<Change> = gone_items.chain(gone_digests).collect();
+        let there = |record: &&Record| record.gone.is_none();
+        let items = items.filter_map(|id| Some((id, records.items.get(id).filter(there)?)));
+        let items = items.map(|(id, record)| change(id.clone(), "", false, record));
+        let digests = digests.filter_map(|key| Some((key, records.digests.get(key).filter(there)?)));
+        let digests = digests.map(|(key, record)| change(options.tag(key), key, true, record));
+        let mut gone: Vec<Change> = items.chain(digests).collect();
         gone.sort_by(|one, other| one.id.cmp(&other.id));
-        self.changes.entries.extend(gone);
+        gone
     }
 
     /// The newest moment, at the given one or before, from which as many seconds as items are free.

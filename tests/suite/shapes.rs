@@ -262,7 +262,7 @@ fn files_that_share_each_day_are_one_item_each() {
         }
     }
     let library = read(&folder);
-    let keys: Vec<&str> = library.digests().iter().map(|(key, _)| key.as_str()).collect();
+    let keys: Vec<&str> = library.digests().iter().map(|(key, _)| &**key).collect();
     assert_eq!(keys, ["2025-05-21", "2025-05-22"]);
     assert_eq!(library.findings(), [], "files of a day belong together");
     let day = &library.digests()[0].1;
@@ -384,7 +384,7 @@ fn a_numbered_issue_without_a_date_has_the_day_it_was_first_seen() {
     let folder = Folder::with([("issue-7.md", "## News\n\n- [a](https://example.org/a)\n")]);
     let library = read(&folder);
     let (key, digest) = &library.digests()[0];
-    assert_eq!((key.as_str(), digest.date.to_string().as_str(), digest.is_undated), ("issue-7", "2026-01-01", true));
+    assert_eq!((&**key, digest.date.to_string().as_str(), digest.is_undated), ("issue-7", "2026-01-01", true));
     let mut later = Library::new(folder.path(), library::Options::default(), Rules::default());
     later.recall(library.memory().clone());
     later.refresh(&HashSet::new(), "2026-03-03".parse().unwrap()).unwrap();
