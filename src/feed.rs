@@ -8,18 +8,23 @@ pub mod atom;
 pub mod json;
 mod references;
 pub mod rss;
+mod shelf;
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use chrono::{DateTime, FixedOffset, TimeDelta};
+use chrono::{DateTime, FixedOffset};
 
 use crate::digest::html::{escaped, link_paragraph};
 use crate::digest::text::cut;
 use crate::digest::{Dedupe, Item, Rules, Section};
 use crate::ledger::{self, Identity, Moment, Settled, Standing, canonical_link};
-use archive::{Chain, Makings, Month};
+use archive::{Chain, History, Makings, Month};
+use shelf::{Kept, Part, Shelf};
+
+pub use shelf::{Difference, Shelves};
 
 /// How feeds are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,8 +148,12 @@ pub struct Feeds {
     pub sections: Vec<Feed>,
     /// One entry per digest.
     pub digests: Feed,
-    /// The history of all of them.
+    /// The months of all of them that are others than before, or gone.
     pub months: Vec<Month>,
+    /// Which digests are others than before.
+    pub difference: Difference,
+    /// How many items readers see.
+    pub items: usize,
 }
 
 impl Feeds {
@@ -160,47 +169,60 @@ impl Feeds {
     }
 }
 
-/// Gathers the feeds of the published digests, which come newest first.
-pub fn gather(digests: &[Arc<Settled>], rules: &Rules, options: &Options, ids: &ledger::Options) -> Feeds {
-    let gatherer = Gatherer { options, ids };
-    let mut seats: Vec<Seat> = digests.iter().flat_map(Seat::of_items).collect();
-    if rules.dedupe == Dedupe::Feed {
-        let mut seen = HashSet::new();
-        let mut is_first = |seat: &Seat| seat.story().is_none_or(|link| seen.insert(canonical_link(link, ids)));
-        seats.reverse();
-        seats.retain(|seat| is_first(seat));
-        seats.reverse();
-    }
-    let mut by_section: HashMap<&str, Vec<Seat>> = HashMap::new();
-    for seat in &seats {
-        if let Some(slug) = seat.section().map(|section| section.slug.as_str()).filter(|slug| !slug.is_empty()) {
-            by_section.entry(slug).or_default().push(seat.clone());
-        }
-    }
-    let whole = digests
-        .iter()
-        .filter(|settled| !settled.is_empty())
-        .map(|settled| Seat { settled: settled.clone(), spot: None });
+/// Gathers the feeds of the published digests, which come newest first. `before` are the shelves of the site before, from
+/// which those of this one go on.
+pub fn gather(
+    digests: &[Arc<Settled>],
+    rules: &Rules,
+    options: &Options,
+    ids: &ledger::Options,
+    before: Option<&Shelves>,
+) -> (Feeds, Shelves) {
     let makings = Arc::new(Makings::new(options, ids));
-    let mut months = Vec::new();
-    let mut with_history = |named: Named<'_>, seats: Vec<Seat>| {
-        let mut feed = gatherer.feed(named, &seats);
-        let (of_feed, chain) = archive::months(&feed, seats, &makings);
-        months.extend(of_feed);
-        feed.chain = chain;
-        feed
-    };
-    let sections = sections(digests, rules).into_iter().map(|section| {
-        let seats = by_section.remove(section.slug.as_str()).unwrap_or_default();
-        let Known { slug, title, description } = &section;
+    let repeated = Arc::new(if rules.dedupe == Dedupe::Feed { repeated(digests, ids) } else { HashSet::new() });
+    let (mut shelves, difference) = Shelves::of(digests, before, makings.key(), repeated);
+    let before = before.filter(|_| difference.is_continued);
+    let (shown, months) = (HashMap::new(), Vec::new());
+    let mut gatherer = Gatherer { options, ids, makings: &makings, shelves: &shelves, shown, months };
+    let nothing = Shelf::default();
+    let mut sections = Vec::new();
+    for Known { slug, title, description } in shelves.known(rules) {
+        let (shelf, last) = (shelves.section(&slug), before.map(|before| before.section(&slug)));
         let route = format!("/{slug}/");
-        with_history(Named { slug, route, name: title, description: description.as_deref() }, seats)
-    });
-    let sections: Vec<Feed> = sections.collect();
-    let digests = Named { slug: "digests", route: "/digests/".to_owned(), name: "Digests", description: None };
-    let digests = with_history(digests, whole.collect());
-    let all = with_history(Named { slug: "all", route: "/".to_owned(), name: "", description: None }, seats);
-    Feeds { all, sections, digests, months }
+        let named = Named { slug: &slug, route, name: &title, description: description.as_deref() };
+        let part = Part::Section(slug.as_str().into());
+        let (feed, kept) = gatherer.feed(named, &part, &shelf, last.as_ref().unwrap_or(&nothing));
+        sections.push((slug, feed, kept));
+    }
+    let named = Named { slug: "digests", route: "/digests/".to_owned(), name: "Digests", description: None };
+    let last = before.map_or(&nothing, |before| &before.whole);
+    let (digests, of_digests) = gatherer.feed(named, &Part::Whole, &shelves.whole, last);
+    let named = Named { slug: "all", route: "/".to_owned(), name: "", description: None };
+    let last = before.map_or(&nothing, |before| &before.items);
+    let (all, of_items) = gatherer.feed(named, &Part::Items, &shelves.items, last);
+    let Gatherer { shown, mut months, .. } = gatherer;
+    shelves.entries = shown;
+    (shelves.whole.kept, shelves.items.kept) = (Some(of_digests), Some(of_items));
+    let known: HashSet<&str> = sections.iter().map(|(slug, ..)| slug.as_str()).collect();
+    let gone = before.iter().flat_map(|before| before.slugs().map(|slug| (slug, before.section(slug))));
+    let gone = gone.filter(|(slug, _)| !known.contains(*slug));
+    months.extend(gone.flat_map(|(slug, shelf)| archive::gone(slug, &shelf, &makings)));
+    let mut feeds = Feeds { all, sections: Vec::new(), digests, months, difference, items: shelves.count };
+    for (slug, feed, kept) in sections {
+        shelves.keep(&slug, kept);
+        feeds.sections.push(feed);
+    }
+    (feeds, shelves)
+}
+
+/// The ids of items whose stories older digests have.
+fn repeated(digests: &[Arc<Settled>], ids: &ledger::Options) -> HashSet<String> {
+    let mut seats: Vec<Seat> = digests.iter().flat_map(Seat::of_items).collect();
+    seats.reverse();
+    let mut seen = HashSet::new();
+    let mut is_first = |seat: &Seat| seat.story().is_none_or(|link| seen.insert(canonical_link(link, ids)));
+    seats.retain(|seat| !is_first(seat));
+    seats.iter().map(|seat| seat.identity().id.clone()).collect()
 }
 
 /// An entry before it is made: an item of a digest, or the digest itself.
@@ -228,6 +250,11 @@ impl Seat {
         shown.map(|spot| Seat { settled: settled.clone(), spot: Some(spot) }).collect()
     }
 
+    /// The digest itself.
+    fn whole(settled: &Arc<Settled>) -> Seat {
+        Seat { settled: settled.clone(), spot: None }
+    }
+
     fn section(&self) -> Option<&Section> {
         self.spot.map(|spot| &self.settled.digest.sections[spot.section])
     }
@@ -247,6 +274,10 @@ impl Seat {
     fn published(&self) -> Moment {
         self.identity().published
     }
+
+    fn newest_first(&self, other: &Seat) -> Ordering {
+        (other.published(), &self.identity().id).cmp(&(self.published(), &other.identity().id))
+    }
 }
 
 /// A section over all digests.
@@ -254,27 +285,6 @@ struct Known {
     slug: String,
     title: String,
     description: Option<String>,
-}
-
-/// The configured sections in their order, then the others as the fullest digest orders them, then those it lacks.
-fn sections(digests: &[Arc<Settled>], rules: &Rules) -> Vec<Known> {
-    let configured = rules.sections.iter().map(|rule| Known {
-        slug: rule.slug.clone(),
-        title: rule.title.clone().or_else(|| rule.headings.first().cloned()).unwrap_or_else(|| rule.slug.clone()),
-        description: rule.description.clone(),
-    });
-    let mut known: Vec<Known> = configured.collect();
-    let mut seen: HashSet<String> = known.iter().map(|section| section.slug.clone()).collect();
-    let fullest = digests.iter().max_by_key(|settled| (settled.digest.sections.len(), settled.digest.date));
-    for digest in fullest.into_iter().chain(digests).map(|settled| &settled.digest) {
-        for section in digest.sections.iter().filter(|section| !section.slug.is_empty() && !section.items.is_empty()) {
-            if seen.insert(section.slug.clone()) {
-                let Section { slug, title, .. } = section;
-                known.push(Known { slug: slug.clone(), title: title.clone(), description: None });
-            }
-        }
-    }
-    known
 }
 
 struct Named<'n> {
@@ -290,12 +300,12 @@ const ITEM_SHARE: usize = 8;
 /// A digest longer than this part of a feed's bytes is shown by its contents.
 const DIGEST_SHARE: usize = 2;
 
-struct Gatherer<'o> {
+/// How an entry is made.
+struct Maker<'o> {
     options: &'o Options,
-    ids: &'o ledger::Options,
 }
 
-impl Gatherer<'_> {
+impl Maker<'_> {
     /// The entry of a seat.
     fn entry(&self, seat: &Seat) -> Entry {
         let entry = match seat.section().zip(seat.item()) {
@@ -392,61 +402,82 @@ impl Gatherer<'_> {
         }
         html
     }
+}
 
-    fn feed(&self, named: Named<'_>, seats: &[Seat]) -> Feed {
+struct Gatherer<'o> {
+    options: &'o Options,
+    ids: &'o ledger::Options,
+    makings: &'o Arc<Makings>,
+    shelves: &'o Shelves,
+    /// The entries that feeds show, by id, with their digest.
+    shown: HashMap<String, (Arc<Settled>, Arc<Entry>)>,
+    /// The months that are others than before, or gone.
+    months: Vec<Month>,
+}
+
+impl Gatherer<'_> {
+    /// A feed, and what of it does not change from day to day.
+    fn feed(&mut self, named: Named<'_>, part: &Part, shelf: &Shelf, before: &Shelf) -> (Feed, Kept) {
         let Options { title, description, language, authors, base_url, .. } = self.options;
         let full_title = if named.name.is_empty() { title.clone() } else { format!("{title}: {}", named.name) };
         let fallback =
             || if named.name.is_empty() { description.clone() } else { format!("{} · {description}", named.name) };
-        let entries = self.window(seats);
-        let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or_else(beginning);
-        Feed {
+        let head = Feed {
             id: self.ids.tag(&format!("feed/{}", named.slug)),
             title: full_title,
             name: named.name.to_owned(),
             description: named.description.map_or_else(fallback, str::to_owned),
-            language: language.clone().or_else(|| most_common(&entries)),
+            language: language.clone(),
             authors: authors.clone(),
             route: named.route,
             base_url: base_url.clone(),
-            entries,
-            updated,
+            entries: Vec::new(),
+            updated: beginning(),
             chain: Chain::default(),
-        }
+        };
+        let same = before.kept.as_ref().map(|kept| &kept.head).filter(|last| ***last == head).cloned();
+        let head = same.unwrap_or_else(|| Arc::new(head));
+        let repeated = &self.shelves.repeated;
+        let entries = self.entries(shelf.window(part, repeated, self.options));
+        let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or_else(beginning);
+        let language = language.clone().or_else(|| most_common(&entries));
+        let mut feed = Feed { entries, updated, language, ..(*head).clone() };
+        let history = History { head: &head, part, shelf, repeated, makings: self.makings };
+        let (months, chain, has_months) = archive::months(&feed, &history, before);
+        self.months.extend(months);
+        feed.chain = chain;
+        (feed, Kept { head, has_months })
     }
 
-    /// As far back as `days` or `digests` reach, whichever is more, while `max_bytes` last; never empty of what there is.
-    fn window(&self, seats: &[Seat]) -> Vec<Arc<Entry>> {
-        let mut seats: Vec<&Seat> = seats.iter().collect();
-        seats.sort_by(|one, other| {
-            (other.published(), &one.identity().id).cmp(&(one.published(), &other.identity().id))
-        });
-        // A digest is as old as its oldest entry: what was added to old ones later does not make them new.
-        let mut begun: HashMap<&str, Moment> = HashMap::new();
-        for seat in &seats {
-            let first = begun.entry(&seat.settled.key).or_insert(seat.published());
-            *first = (*first).min(seat.published());
-        }
-        let mut moments: Vec<Moment> = begun.values().copied().collect();
-        moments.sort_unstable_by(|one, other| other.cmp(one));
-        let begun = |seat: &Seat| begun[&*seat.settled.key];
-        let of_newest = seats.iter().filter(|seat| Some(&begun(seat)) == moments.first());
-        let Some(newest) = of_newest.map(|seat| seat.published()).max() else { return Vec::new() };
-        let oldest = newest - TimeDelta::days(i64::from(self.options.days));
-        // The newest digest is shown whatever the window.
-        let last = moments[self.options.digests.max(1).min(moments.len()) - 1];
-        seats.retain(|seat| seat.published() > oldest || begun(seat) >= last);
+    /// The entries of seats while `max_bytes` last; never none where there are any.
+    fn entries(&mut self, seats: Vec<Seat>) -> Vec<Arc<Entry>> {
         let mut bytes = 0_usize;
         let mut entries = Vec::new();
         for seat in seats {
-            let entry = self.entry(seat);
+            let entry = self.entry(&seat);
             bytes += entry.weight();
             if bytes > self.options.max_bytes && !entries.is_empty() {
                 break;
             }
-            entries.push(Arc::new(entry));
+            entries.push(entry);
         }
         entries
+    }
+
+    /// The entry of a seat, which feeds share, and sites as long as its digest is the same.
+    fn entry(&mut self, seat: &Seat) -> Arc<Entry> {
+        let id = &seat.identity().id;
+        let known = self.shown.get(id).or_else(|| self.shelves.entries.get(id));
+        if let Some((_, entry)) = known.filter(|(settled, _)| Arc::ptr_eq(settled, &seat.settled)) {
+            let entry = entry.clone();
+            if !self.shown.contains_key(id) {
+                self.shown.insert(id.clone(), (seat.settled.clone(), entry.clone()));
+            }
+            return entry;
+        }
+        let entry = Arc::new(Maker { options: self.options }.entry(seat));
+        self.shown.insert(id.clone(), (seat.settled.clone(), entry.clone()));
+        entry
     }
 }
 

@@ -238,9 +238,13 @@ struct Made {
 
 impl Records {
     fn take(&mut self, name: String, is_digest: bool, record: Record) {
-        self.taken.extend([record.published.timestamp(), record.updated.timestamp()]);
+        let (published, updated) = (record.published.timestamp(), record.updated.timestamp());
         let records = if is_digest { &mut self.digests } else { &mut self.items };
-        records.insert(name, record);
+        if let Some(before) = records.insert(name, record) {
+            // Free again, as it would be after a restart.
+            self.taken.remove(&before.updated.timestamp());
+        }
+        self.taken.extend([published, updated]);
     }
 
     /// Whether items of a digest, by the key that its files share, were published, and it was there at the last look.

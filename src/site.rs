@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::digest::Rules;
 use crate::feed::archive::Month;
-use crate::feed::{self, Feed};
+use crate::feed::{self, Feed, Shelves};
 use crate::ledger::{self, Settled, Shown, ShownPage, Snapshot, Validators};
 
 /// One response body.
@@ -32,11 +32,8 @@ pub struct Page {
     gzip: OnceLock<Option<Bytes>>,
 }
 
-/// How the bytes of a page are made, and a number that is the same as long as they are.
-struct Make {
-    key: u64,
-    render: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
-}
+/// How the bytes of a page are made.
+type Make = Box<dyn Fn() -> Vec<u8> + Send + Sync>;
 
 struct Content {
     body: Bytes,
@@ -64,7 +61,7 @@ impl Page {
 
     fn content(&self) -> &Content {
         self.content.get_or_init(|| {
-            let body = self.make.as_ref().map(|make| (make.render)()).unwrap_or_default();
+            let body = self.make.as_ref().map(|make| make()).unwrap_or_default();
             Content::new(body.into())
         })
     }
@@ -104,11 +101,18 @@ fn compress(body: &[u8]) -> Option<Bytes> {
     encoder.finish().ok().map(Bytes::from)
 }
 
+/// Pages by route; those of the next site share what did not change.
+pub type Pages = rpds::RedBlackTreeMapSync<String, Arc<Page>>;
+
 /// Every route with its page.
 #[derive(Debug)]
 pub struct Site {
     /// Route, beginning with `/`, to page. A route that ends in `/` is a folder's page.
-    pub pages: BTreeMap<String, Arc<Page>>,
+    pub pages: Pages,
+    /// Those of them that are made with the site, and not when they are asked for.
+    current: BTreeMap<String, Arc<Page>>,
+    /// What each feed may show, for the next site to go on from.
+    shelves: Shelves,
     /// What is shown for a route that does not exist.
     pub not_found: Arc<Page>,
     /// The path of the public address, without a `/` at the end: empty unless the site stands below a folder.
@@ -172,8 +176,11 @@ impl Site {
         validators: &Validators,
         now: DateTime<Utc>,
     ) -> Site {
-        let feeds = feed::gather(digests, &options.rules, &options.feeds, &options.ids);
-        let mut builder = Builder { previous, validators, now, pages: BTreeMap::new() };
+        let before = previous.map(|site| &site.shelves);
+        let (feeds, shelves) = feed::gather(digests, &options.rules, &options.feeds, &options.ids, before);
+        let continued = previous.filter(|_| feeds.difference.is_continued);
+        let pages = continued.map(|site| site.pages.clone()).unwrap_or_default();
+        let mut builder = Builder { previous, validators, now, pages, current: BTreeMap::new() };
         for feed in feeds.iter() {
             builder.feed(feed);
         }
@@ -183,12 +190,19 @@ impl Site {
         builder.add("/feeds.opml", opml::render(&feeds), opml::MEDIA_TYPE);
         pages::add(&mut builder, digests, &feeds, &options.feeds);
         let not_found = builder.page("", pages::not_found(&feeds), pages::MEDIA_TYPE);
+        let Builder { mut pages, current, .. } = builder;
+        let gone = continued.iter().flat_map(|site| site.current.keys()).filter(|route| !current.contains_key(*route));
+        gone.for_each(|route| {
+            pages.remove_mut(route);
+        });
         Site {
-            pages: builder.pages,
+            pages,
+            current,
+            shelves,
             not_found,
             root: feed::root_path(&options.feeds.base_url),
             digests: digests.len(),
-            items: digests.iter().map(|settled| settled.len()).sum(),
+            items: feeds.items,
             shown: feeds.shown(),
             is_partial: false,
         }
@@ -202,6 +216,8 @@ impl Site {
         });
         let not_found = "The site is not complete at the moment.\n";
         Site {
+            current: BTreeMap::new(),
+            shelves: Shelves::default(),
             pages: pages.collect(),
             not_found: Arc::new(Page::new(not_found, pages::TEXT_TYPE, DateTime::UNIX_EPOCH)),
             root: feed::root_path(&options.feeds.base_url),
@@ -214,9 +230,9 @@ impl Site {
 
     /// What of it outlasts the process.
     pub fn snapshot(&self) -> Snapshot {
-        let pages = self.pages.iter().filter_map(|(route, page)| {
+        let pages = self.current.iter().filter_map(|(route, page)| {
             let modified = page.last_modified?;
-            let body = is_kept(route).then(|| page.body().clone());
+            let body = Some(page.body().clone());
             Some((route.clone(), ShownPage { hash: page.hash().to_owned(), modified, body }))
         });
         Snapshot { losses: None, shown: self.shown.clone(), pages: pages.collect() }
@@ -253,12 +269,6 @@ impl Site {
     }
 }
 
-/// Whether the ledger keeps the bytes of a page, so that it can be shown when it cannot be built: not those of digests,
-/// which are as many as there are days.
-fn is_kept(route: &str) -> bool {
-    route == "/digests/" || !(route.starts_with("/digests/") && route.ends_with('/'))
-}
-
 /// The media type of what stands at a route of ours.
 fn media_type_of(route: &str) -> Option<&'static str> {
     let name = route.rsplit('/').next()?;
@@ -279,7 +289,8 @@ struct Builder<'p> {
     previous: Option<&'p Site>,
     validators: &'p Validators,
     now: DateTime<Utc>,
-    pages: BTreeMap<String, Arc<Page>>,
+    pages: Pages,
+    current: BTreeMap<String, Arc<Page>>,
 }
 
 impl Builder<'_> {
@@ -297,20 +308,31 @@ impl Builder<'_> {
             ("atom", feed::atom::MEDIA_TYPE, feed::atom::render),
             ("json", feed::json::MEDIA_TYPE, feed::json::render),
         ];
-        let key = month.key();
         for (ending, media_type, render) in formats {
-            let route = format!("{}{}", month.route(), feed::archive::file(month.name(), ending));
-            let before = self.previous.and_then(|site| site.pages.get(&route));
-            let same = before.filter(|page| page.make.as_ref().is_some_and(|make| make.key == key)).cloned();
-            let month = month.clone();
-            let make = || Make { key, render: Box::new(move || render(&month.feed())) };
-            self.pages.insert(route, same.unwrap_or_else(|| Arc::new(Page::on_demand(media_type, make()))));
+            let route = format!("{}{}", month.route(), feed::archive::file(&month.name(), ending));
+            if month.is_gone() {
+                self.pages.remove_mut(&route);
+            } else {
+                let month = month.clone();
+                self.add_on_demand(route, media_type, move || render(&month.feed()));
+            }
         }
+    }
+
+    /// A page that is made when it is asked for.
+    fn add_on_demand(
+        &mut self,
+        route: String,
+        media_type: &'static str,
+        make: impl Fn() -> Vec<u8> + Send + Sync + 'static,
+    ) {
+        self.pages.insert_mut(route, Arc::new(Page::on_demand(media_type, Box::new(make))));
     }
 
     fn add(&mut self, route: &str, body: impl Into<Bytes>, media_type: &'static str) {
         let page = self.page(route, body, media_type);
-        self.pages.insert(route.to_owned(), page);
+        self.pages.insert_mut(route.to_owned(), page.clone());
+        self.current.insert(route.to_owned(), page);
     }
 
     /// Last-Modified moves whenever the bytes do (RFC 9110, section 8.8.2): to now at the latest, and never back, not even

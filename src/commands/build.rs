@@ -40,6 +40,6 @@ pub(super) fn run(arguments: &Build) -> anyhow::Result<ExitCode> {
     };
     folder::write(&site, &arguments.output, &content).context("nothing was published")?;
     let folder = arguments.output.display();
-    tracing::info!(digests = site.digests, items = site.items, files = site.pages.len() + 1, %folder, "site written");
+    tracing::info!(digests = site.digests, items = site.items, files = site.pages.size() + 1, %folder, "site written");
     Ok(ExitCode::SUCCESS)
 }

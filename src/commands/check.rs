@@ -139,7 +139,7 @@ fn of_folder(folder: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let now = Utc::now();
     library.refresh(&HashSet::new(), site.ids.today(now))?;
     let (settlement, changes) = ledger.settle(library.digests(), now, &site.ids);
-    let feeds = feed::gather(&settlement.digests, &site.rules, &site.feeds, &site.ids);
+    let (feeds, _) = feed::gather(&settlement.digests, &site.rules, &site.feeds, &site.ids, None);
     let findings = library.findings().into_iter().chain(settlement.waiting.iter().map(Waiting::finding));
     let findings =
         findings.chain(changed_ids(&settlement.digests, &ledger.reidentified(&changes, &site.ids)?, &ledger)?);

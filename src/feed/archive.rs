@@ -4,12 +4,13 @@
 //! changes only when its entries do. What a newcomer gets wrong: the feed itself leads to the newest month of which it does
 //! not show everything, so that whoever follows misses nothing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use super::{Feed, Gatherer, Options, Seat, most_common};
-use crate::ledger;
+use super::shelf::{Kept, Part, Shelf, YearMonth};
+use super::{Feed, Maker, Options, Seat, most_common};
+use crate::ledger::{self, Settled};
 
 /// Where a document stands in a feed's history.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -40,7 +41,11 @@ pub struct Month {
     /// The feed without its entries.
     head: Arc<Feed>,
     chain: Chain,
-    seats: Vec<Seat>,
+    when: YearMonth,
+    part: Part,
+    /// The digests of which anything was published then; none: there is no such month any more.
+    digests: Option<Arc<Vec<Arc<Settled>>>>,
+    repeated: Arc<HashSet<String>>,
     makings: Arc<Makings>,
 }
 
@@ -48,7 +53,6 @@ pub struct Month {
 #[derive(Debug)]
 pub(super) struct Makings {
     options: Options,
-    ids: ledger::Options,
     /// The same for the same options.
     key: u64,
 }
@@ -57,14 +61,18 @@ impl Makings {
     pub(super) fn new(options: &Options, ids: &ledger::Options) -> Makings {
         let mut hasher = DefaultHasher::new();
         format!("{options:?}{ids:?}").hash(&mut hasher);
-        Makings { options: options.clone(), ids: ids.clone(), key: hasher.finish() }
+        Makings { options: options.clone(), key: hasher.finish() }
+    }
+
+    pub(super) fn key(&self) -> u64 {
+        self.key
     }
 }
 
 impl Month {
     /// Its name, as in `2025-05`.
-    pub fn name(&self) -> &str {
-        self.chain.month.as_deref().unwrap_or_default()
+    pub fn name(&self) -> String {
+        name(self.when)
     }
 
     /// The route of the folder of its feed.
@@ -72,51 +80,86 @@ impl Month {
         &self.head.route
     }
 
+    /// Whether there is no such month any more.
+    pub fn is_gone(&self) -> bool {
+        self.digests.is_none()
+    }
+
     /// The month as a feed with all its entries.
     pub fn feed(&self) -> Feed {
-        let Makings { options, ids, .. } = &*self.makings;
-        let gatherer = Gatherer { options, ids };
-        let entries: Vec<_> = self.seats.iter().map(|seat| Arc::new(gatherer.entry(seat))).collect();
+        let Makings { options, .. } = &*self.makings;
+        let maker = Maker { options };
+        let digests = self.digests.iter().flat_map(|digests| digests.iter());
+        let mut seats: Vec<Seat> = digests.flat_map(|settled| self.part.seats(settled, &self.repeated)).collect();
+        seats.retain(|seat| seat.month() == self.when);
+        seats.sort_by(Seat::newest_first);
+        let entries: Vec<_> = seats.iter().map(|seat| Arc::new(maker.entry(seat))).collect();
         let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or(self.head.updated);
         // Of the month alone, so that it stays what it is.
         let language = options.language.clone().or_else(|| most_common(&entries));
         Feed { entries, updated, language, chain: self.chain.clone(), ..(*self.head).clone() }
     }
-
-    /// The same for months that look the same, as long as one of them is kept.
-    pub fn key(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (&self.chain, &self.head.title, &self.head.description).hash(&mut hasher);
-        self.makings.key.hash(&mut hasher);
-        for seat in &self.seats {
-            // A digest that is kept is nobody else's address.
-            (Arc::as_ptr(&seat.settled.digest), &seat.settled.key, seat.spot, seat.identity()).hash(&mut hasher);
-        }
-        hasher.finish()
-    }
 }
 
-/// The months of a feed, oldest first, and the feed's own place in the chain. `seats` are all its entries.
-pub(super) fn months(feed: &Feed, seats: Vec<Seat>, makings: &Arc<Makings>) -> (Vec<Month>, Chain) {
+/// How a month is called in addresses.
+fn name((year, month): YearMonth) -> String {
+    format!("{year:04}-{month:02}")
+}
+
+/// The history of a feed: its months that are others than before, or gone, and its own place in the chain.
+pub(super) fn months(feed: &Feed, now: &History<'_>, before: &Shelf) -> (Vec<Month>, Chain, bool) {
+    let History { head, part, shelf, repeated, makings } = now;
     let shown: HashSet<&str> = feed.entries.iter().map(|entry| entry.id.as_str()).collect();
-    let mut by_month: BTreeMap<String, Vec<Seat>> = BTreeMap::new();
-    for seat in seats {
-        by_month.entry(seat.published().format("%Y-%m").to_string()).or_default().push(seat);
-    }
-    let names: Vec<String> = by_month.keys().cloned().collect();
-    let is_shown = |seats: &[Seat]| seats.iter().all(|seat| shown.contains(seat.identity().id.as_str()));
-    let previous = by_month.iter().rev().find(|(_, seats)| !is_shown(seats)).map(|(name, _)| name.clone());
-    if names.len() < 2 && previous.is_none() {
-        return (Vec::new(), Chain::default());
-    }
-    let head = Arc::new(Feed { entries: Vec::new(), ..feed.clone() });
-    let months = by_month.into_values().enumerate().map(|(at, mut seats)| {
-        seats.sort_by(|one, other| {
-            (other.published(), &one.identity().id).cmp(&(one.published(), &other.identity().id))
-        });
-        let previous = at.checked_sub(1).map(|at| names[at].clone());
-        let chain = Chain { month: Some(names[at].clone()), previous, next: names.get(at + 1).cloned() };
-        Month { head: head.clone(), chain, seats, makings: makings.clone() }
-    });
-    (months.collect(), Chain { previous, ..Chain::default() })
+    let is_shown = |seat: &Seat| shown.contains(seat.identity().id.as_str());
+    let is_all_shown = |(when, digests): &(&YearMonth, &Arc<Vec<Arc<Settled>>>)| {
+        let seats = digests.iter().flat_map(|settled| part.seats(settled, repeated));
+        seats.filter(|seat| seat.month() == **when).all(|seat| is_shown(&seat))
+    };
+    let previous = shelf.months().iter().rev().find(|month| !is_all_shown(month)).map(|(when, _)| name(*when));
+    let has_months = shelf.months().size() >= 2 || previous.is_some();
+    let is_new = before.kept.as_ref().is_none_or(|kept| kept.head != **head || kept.has_months != has_months);
+    let when: Vec<YearMonth> = match is_new {
+        true => shelf.months().keys().chain(before.months().keys()).copied().collect(),
+        false => shelf.touched(before).into_iter().collect(),
+    };
+    let chain = |when: &YearMonth| Chain {
+        month: Some(name(*when)),
+        previous: shelf.months().range(..*when).next_back().map(|(when, _)| name(*when)),
+        next: shelf.months().range(*when..).map(|(when, _)| *when).find(|other| other != when).map(name),
+    };
+    let month = |when: YearMonth| Month {
+        head: (*head).clone(),
+        chain: chain(&when),
+        when,
+        part: Part::clone(part),
+        digests: shelf.months().get(&when).filter(|_| has_months).cloned(),
+        repeated: (*repeated).clone(),
+        makings: (*makings).clone(),
+    };
+    let chain = Chain { previous: previous.filter(|_| has_months), ..Chain::default() };
+    (when.into_iter().map(month).collect(), chain, has_months)
+}
+
+/// The months of a feed that is not there any more.
+pub(super) fn gone(slug: &str, shelf: &Shelf, makings: &Arc<Makings>) -> Vec<Month> {
+    let Some(Kept { head, .. }) = &shelf.kept else { return Vec::new() };
+    let gone = |when: &YearMonth| Month {
+        head: head.clone(),
+        chain: Chain::default(),
+        when: *when,
+        part: Part::Section(slug.into()),
+        digests: None,
+        repeated: Arc::default(),
+        makings: makings.clone(),
+    };
+    shelf.months().keys().map(gone).collect()
+}
+
+/// What the history of a feed is made of.
+pub(super) struct History<'h> {
+    pub(super) head: &'h Arc<Feed>,
+    pub(super) part: &'h Part,
+    pub(super) shelf: &'h Shelf,
+    pub(super) repeated: &'h Arc<HashSet<String>>,
+    pub(super) makings: &'h Arc<Makings>,
 }

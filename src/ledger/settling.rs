@@ -199,18 +199,18 @@ pub(super) fn settle(
     let next = waiting.iter().map(|it| it.moment).chain(ends.iter().map(|(end, _)| *end)).min();
     let mut list = Last { options: Some(options.clone()), ends, ..Last::default() };
     let mut new = Vec::with_capacity(fresh.len());
-    let (mut kept, mut fresh) = (kept.into_iter().peekable(), fresh.into_iter().peekable());
-    for at in 0..digests.len() {
-        if let Some((_, was)) = kept.next_if(|(position, _)| *position == at) {
-            list.keyed.push(digests[at].clone());
-            list.settled.push(last.settled[was].clone());
-        } else if let Some((_, keyed)) = fresh.next_if(|(position, _)| *position == at)
-            && let Some(settled) = settled.remove(&keyed.0)
-        {
-            list.keyed.push(keyed.clone());
-            list.settled.push(settled.clone());
-            new.push(settled);
-        }
+    let mut kept = kept.into_iter().peekable();
+    for (at, keyed) in digests.iter().enumerate() {
+        let settled = match kept.next_if(|(position, _)| *position == at) {
+            Some((_, was)) => last.settled[was].clone(),
+            None => {
+                let Some(settled) = settled.remove(&keyed.0) else { continue };
+                new.push(settled.clone());
+                settled
+            }
+        };
+        list.keyed.push(keyed.clone());
+        list.settled.push(settled);
     }
     list.seen = seen(last, &dropped, new);
     let settlement = Settlement { digests: list.seen.clone(), waiting, next };

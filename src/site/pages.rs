@@ -33,9 +33,6 @@ const LATEST_DIGESTS: usize = 7;
 /// The language of the pages' own words; what comes from digests names its language itself.
 const OWN_WORDS: &str = "en";
 
-/// The feeds that every page names: of all items and of digests, which come first.
-const MAIN_FEEDS: usize = 2;
-
 /// What every page has around its own part.
 struct Frame<'a> {
     title: String,
@@ -50,12 +47,15 @@ struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// `own` is the feed that the page is about; it comes first among those a browser finds.
-    fn new(title: &str, feeds: &'a Feeds, own: &'a Feed, route: &str) -> Frame<'a> {
-        // Only the first page names every feed: named on every page, the sections would make the site quadratic in them.
-        let is_first = route == "/";
-        let others = feeds.iter().take(if is_first { usize::MAX } else { MAIN_FEEDS });
-        let others = others.filter(|feed| feed.route != own.route);
+    /// `own` is the feed that the page is about; it comes first among those a browser finds, `others` after it.
+    fn new(
+        title: &str,
+        own: &'a Feed,
+        others: impl IntoIterator<Item = &'a Feed>,
+        main: &'a Feed,
+        route: &str,
+    ) -> Frame<'a> {
+        let others = others.into_iter().filter(|feed| feed.route != own.route);
         Frame {
             title: title.to_owned(),
             lang: OWN_WORDS,
@@ -63,8 +63,28 @@ impl<'a> Frame<'a> {
             root: feed::root_path(&own.base_url),
             canonical: absolute(&own.base_url, route),
             feeds: std::iter::once(own).chain(others).collect(),
-            main: &feeds.all,
+            main,
         }
+    }
+}
+
+/// The feeds that every page names, without their entries. Only the first page names all: with the sections on every page,
+/// the site would be quadratic in them.
+#[derive(Debug)]
+struct Mains {
+    all: Feed,
+    digests: Feed,
+}
+
+impl Mains {
+    fn of(feeds: &Feeds) -> Mains {
+        let head = |feed: &Feed| Feed { entries: Vec::new(), ..feed.clone() };
+        Mains { all: head(&feeds.all), digests: head(&feeds.digests) }
+    }
+
+    /// What stands around a page about one of these feeds, or another.
+    fn frame<'a>(&'a self, title: &str, own: &'a Feed, route: &str) -> Frame<'a> {
+        Frame::new(title, own, [&self.all, &self.digests], &self.all, route)
     }
 }
 
@@ -139,16 +159,26 @@ struct NotFound<'a> {
 
 /// Adds every page to a site.
 pub(super) fn add(builder: &mut Builder<'_>, digests: &[Arc<Settled>], feeds: &Feeds, options: &feed::Options) {
+    let mains = Arc::new(Mains::of(feeds));
     builder.add("/", home(digests, feeds, options), MEDIA_TYPE);
     for feed in &feeds.sections {
-        builder.add(&feed.route, section(feed, feeds), MEDIA_TYPE);
+        builder.add(&feed.route, section(feed, &mains), MEDIA_TYPE);
     }
-    builder.add(&feeds.digests.route, archive(digests, feeds), MEDIA_TYPE);
-    for (at, settled) in digests.iter().enumerate() {
-        let newer = at.checked_sub(1).map(|at| line(&digests[at]));
-        let older = digests.get(at + 1).map(|settled| line(settled));
-        let page = digest(settled, newer, older, feeds, &options.retracted);
-        builder.add(&digest_route(&settled.key), page, MEDIA_TYPE);
+    let (list, around) = (digests.to_vec(), mains.clone());
+    builder.add_on_demand(feeds.digests.route.clone(), MEDIA_TYPE, move || archive(&list, &around).into());
+    let difference = &feeds.difference;
+    for key in &difference.gone {
+        builder.pages.remove_mut(&digest_route(key));
+    }
+    let every = (!difference.is_continued).then_some(0..digests.len());
+    for at in every.into_iter().flatten().chain(difference.around.iter().copied().filter(|_| difference.is_continued)) {
+        let settled = digests[at].clone();
+        let newer = at.checked_sub(1).map(|at| digests[at].clone());
+        let older = digests.get(at + 1).cloned();
+        let (mains, retracted) = (mains.clone(), options.retracted.clone());
+        builder.add_on_demand(digest_route(&settled.key), MEDIA_TYPE, move || {
+            digest(&settled, newer.as_deref().map(line), older.as_deref().map(line), &mains, &retracted).into()
+        });
     }
     let robots = format!("User-agent: *\nAllow: /\n# All feeds: {}\n", absolute(&options.base_url, "/feeds.opml"));
     builder.add("/robots.txt", robots, TEXT_TYPE);
@@ -159,7 +189,7 @@ pub(super) fn add(builder: &mut Builder<'_>, digests: &[Arc<Settled>], feeds: &F
 
 /// What is shown for a route that does not exist.
 pub(super) fn not_found(feeds: &Feeds) -> String {
-    render(&NotFound { frame: Frame::new("Not found", feeds, &feeds.all, "/") })
+    render(&NotFound { frame: Frame::new("Not found", &feeds.all, feeds.iter(), &feeds.all, "/") })
 }
 
 fn home(digests: &[Arc<Settled>], feeds: &Feeds, options: &feed::Options) -> String {
@@ -168,13 +198,13 @@ fn home(digests: &[Arc<Settled>], feeds: &Feeds, options: &feed::Options) -> Str
         titles: feed.entries.iter().take(CARD_TITLES).map(|entry| entry.title.as_str()).collect(),
     });
     render(&Home {
-        frame: Frame::new(&options.title, feeds, &feeds.all, "/"),
+        frame: Frame::new(&options.title, &feeds.all, feeds.iter(), &feeds.all, "/"),
         cards: cards.collect(),
         digests: digests.iter().take(LATEST_DIGESTS).map(|settled| line(settled)).collect(),
     })
 }
 
-fn section(feed: &Feed, feeds: &Feeds) -> String {
+fn section(feed: &Feed, mains: &Mains) -> String {
     let mut days: Vec<Day<'_>> = Vec::new();
     for entry in feed.entries.iter().take(NEWEST) {
         let date = entry.published.date_naive().to_string();
@@ -183,10 +213,10 @@ fn section(feed: &Feed, feeds: &Feeds) -> String {
             None => days.push(Day { date, entries: vec![entry] }),
         }
     }
-    render(&SectionPage { frame: Frame::new(&feed.title, feeds, feed, &feed.route), feed, days })
+    render(&SectionPage { frame: mains.frame(&feed.title, feed, &feed.route), feed, days })
 }
 
-fn archive(digests: &[Arc<Settled>], feeds: &Feeds) -> String {
+fn archive(digests: &[Arc<Settled>], mains: &Mains) -> String {
     let mut months: Vec<(String, Vec<Line<'_>>)> = Vec::new();
     for settled in digests {
         let month = settled.digest.date.format("%Y-%m").to_string();
@@ -195,15 +225,15 @@ fn archive(digests: &[Arc<Settled>], feeds: &Feeds) -> String {
             None => months.push((month, vec![line(settled)])),
         }
     }
-    let feed = &feeds.digests;
-    render(&Archive { frame: Frame::new(&feed.title, feeds, feed, &feed.route), feed, months })
+    let feed = &mains.digests;
+    render(&Archive { frame: mains.frame(&feed.title, feed, &feed.route), feed, months })
 }
 
 fn digest<'a>(
     settled: &'a Settled,
     newer: Option<Line<'a>>,
     older: Option<Line<'a>>,
-    feeds: &'a Feeds,
+    mains: &'a Mains,
     retracted: &str,
 ) -> String {
     let sections = settled.sections().map(|(section, items)| {
@@ -217,7 +247,7 @@ fn digest<'a>(
         (section, placed.collect())
     });
     let sections = sections.collect();
-    let mut frame = Frame::new(&settled.digest.title, feeds, &feeds.all, &digest_route(&settled.key));
+    let mut frame = mains.frame(&settled.digest.title, &mains.all, &digest_route(&settled.key));
     if let Some(description) = &settled.digest.description {
         frame.description.clone_from(description);
     }

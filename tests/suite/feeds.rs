@@ -166,7 +166,8 @@ fn late_items_of_old_digests_drive_no_new_one_out_of_a_feed() {
         max_bytes: 100_000,
         retracted: String::new(),
     };
-    let feeds = feedmill::feed::gather(&settlement.digests, &feedmill::digest::Rules::default(), &options, &ids);
+    let (feeds, _) =
+        feedmill::feed::gather(&settlement.digests, &feedmill::digest::Rules::default(), &options, &ids, None);
     let of = |day: u32| feeds.all.entries.iter().filter(|entry| entry.digest == format!("2025-02-{day:02}")).count();
     assert_eq!([of(28), of(26), of(22), of(20), of(1)], [1, 1, 1, 1, 1]);
 }

@@ -13,6 +13,7 @@ mod http;
 mod identity;
 mod properties;
 mod publishing;
+mod rebuilding;
 mod shapes;
 mod sites;
 mod watching;
