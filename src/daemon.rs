@@ -107,7 +107,7 @@ impl Daemon {
         let server_options = options.server.clone();
         let first = tokio::task::spawn_blocking(move || {
             let mut mill = open(options.mill)?;
-            let outcome = mill.turn(&HashSet::new(), Reason::Always, None, Utc::now())?;
+            let outcome = mill.turn(&HashSet::new(), &Reason::Always, None, Utc::now())?;
             // What readers had is shown until the change is confirmed.
             let is_held = matches!(outcome.verdict, Verdict::Held(_));
             let before = if is_held { mill.last_shown()? } else { Site::restored(Vec::new(), &mill.options().site) };
@@ -140,7 +140,10 @@ impl Daemon {
         tell_service_manager(&[NotifyState::Ready]);
         loop {
             match self.event(&mut requests).await {
-                Event::FolderChanged => self.turn(Reason::Changes).await,
+                Event::FolderChanged => {
+                    let reason = self.watch.files().map_or(Reason::Changes, Reason::Files);
+                    self.turn(reason).await;
+                }
                 Event::Tick => self.turn(Reason::Always).await,
                 Event::Reload(options) => self.reload(*options).await,
                 Event::Stop => break,
@@ -197,7 +200,7 @@ impl Daemon {
         let previous = self.site.borrow().clone();
         let turned = tokio::task::spawn_blocking(move || {
             // A panic must not take the library and the ledger with it.
-            let turn = std::panic::AssertUnwindSafe(|| mill.turn(&busy, reason, Some(&previous), Utc::now()));
+            let turn = std::panic::AssertUnwindSafe(|| mill.turn(&busy, &reason, Some(&previous), Utc::now()));
             let outcome = std::panic::catch_unwind(turn);
             (mill, outcome)
         });

@@ -17,7 +17,7 @@ use chrono::NaiveDate;
 use crate::digest::learnt::Memory;
 use crate::digest::{self, Digest, Keyed, Learnt, Lesson, Outcome, Rules, Surroundings, Tally, Text};
 use crate::finding::{Code, Finding, Place};
-use scan::{Listed, Listing, Stamp};
+use scan::{Listed, Listing, Sight, Stamp};
 
 /// Which files are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,17 +144,7 @@ impl Library {
     /// When the folder itself cannot be listed. Everything stays as it was.
     pub fn refresh(&mut self, busy: &HashSet<PathBuf>, today: NaiveDate) -> anyhow::Result<Changes> {
         let Listing { files, findings, unreadable } = scan::list(&self.root, &self.options)?;
-        let mut changes = Changes::default();
-        let mut seen = HashSet::new();
-        let mut pending = Vec::new();
-        for listed in files {
-            seen.insert(listed.path.clone());
-            let known = self.files.get(&listed.path);
-            let unchanged = known.is_some_and(|file| file.stamp == listed.stamp && !file.stamp.is_fresh());
-            if !unchanged && !busy.contains(&listed.file) {
-                pending.push(self.prepare(listed));
-            }
-        }
+        let seen: HashSet<String> = files.iter().map(|listed| listed.path.clone()).collect();
         let root = &self.root;
         let stays = |path: &str| {
             seen.contains(path)
@@ -162,6 +152,52 @@ impl Library {
                 || busy.contains(&root.join(path))
         };
         let gone: Vec<String> = self.files.keys().filter(|path| !stays(path)).cloned().collect();
+        let mut changes = self.take_in(files, gone, busy, today);
+        changes.new_findings.extend(findings.iter().filter(|f| !self.folder_findings.contains(f)).cloned());
+        self.folder_findings = findings;
+        Ok(changes)
+    }
+
+    /// Looks at some files alone, as [`Library::refresh`] would; at everything if they cannot be told apart without that.
+    ///
+    /// # Errors
+    /// As [`Library::refresh`].
+    pub fn refresh_files(
+        &mut self,
+        files: &HashSet<PathBuf>,
+        busy: &HashSet<PathBuf>,
+        today: NaiveDate,
+    ) -> anyhow::Result<Changes> {
+        let (mut there, mut gone) = (Vec::new(), Vec::new());
+        for file in files {
+            match scan::look_at(file, &self.root, &self.options) {
+                Sight::File(listed) if !self.has_folder_finding(&listed.path) => there.push(listed),
+                Sight::Gone(path) if !self.has_folder_finding(&path) => gone.push(path),
+                Sight::PassedOver => {}
+                _ => return self.refresh(busy, today),
+            }
+        }
+        gone.retain(|path| self.files.contains_key(path) && !busy.contains(&self.root.join(path)));
+        gone.sort_unstable();
+        there.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(self.take_in(there, gone, busy, today))
+    }
+
+    fn has_folder_finding(&self, path: &str) -> bool {
+        self.folder_findings.iter().any(|finding| finding.path == path)
+    }
+
+    /// Reads what differs of files that are there, and forgets those that are gone.
+    fn take_in(&mut self, files: Vec<Listed>, gone: Vec<String>, busy: &HashSet<PathBuf>, today: NaiveDate) -> Changes {
+        let mut changes = Changes::default();
+        let mut pending = Vec::new();
+        for listed in files {
+            let known = self.files.get(&listed.path);
+            let unchanged = known.is_some_and(|file| file.stamp == listed.stamp && !file.stamp.is_fresh());
+            if !unchanged && !busy.contains(&listed.file) {
+                pending.push(self.prepare(listed));
+            }
+        }
         for path in gone {
             let Some(file) = self.files.remove(&path) else { continue };
             file.lesson.iter().for_each(|lesson| self.tally.remove(lesson));
@@ -173,14 +209,12 @@ impl Library {
         for file in pending {
             self.take(file, today, &mut changes);
         }
-        changes.new_findings.extend(findings.iter().filter(|f| !self.folder_findings.contains(f)).cloned());
-        self.folder_findings = findings;
         if changes.any() {
             let (keyed, findings) = self.give_keys();
             changes.new_findings.extend(findings.iter().filter(|f| !self.key_findings.contains(f)).cloned());
             (self.keyed, self.key_findings) = (keyed, findings);
         }
-        Ok(changes)
+        changes
     }
 
     fn prepare(&self, listed: Listed) -> Pending {
@@ -210,7 +244,9 @@ impl Library {
         self.tally.keep(&self.memory);
         let read: HashSet<&str> = pending.iter().map(|file| file.path.as_str()).collect();
         let differs = |file: &File| file.lesson.as_ref().is_some_and(|it| self.learnt.differs_for(&before, it));
-        let again = self.files.iter().filter(|(path, file)| !read.contains(path.as_str()) && differs(file));
+        let is_another = self.learnt != before;
+        let others = self.files.iter().filter(|_| is_another);
+        let again = others.filter(|(path, file)| !read.contains(path.as_str()) && differs(file));
         let again = again.map(|(path, file)| {
             let bytes = bytes_of(&self.root.join(path), path, &self.options);
             let text = bytes.and_then(|bytes| guarded(path, || Text::prepare(path, &bytes)));

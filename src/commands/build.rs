@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &Build) -> anyhow::Result<ExitCode> {
     // Before the ledger takes anything for published.
     folder::usable(&arguments.output, &content).context("nothing was published")?;
     let mut mill = Mill::open(mill_options(options, content.clone())).context("nothing was published")?;
-    let outcome = mill.turn(&HashSet::new(), Reason::Always, None, now)?;
+    let outcome = mill.turn(&HashSet::new(), &Reason::Always, None, now)?;
     let above_notes = |finding: &&Finding| finding.severity > Severity::Note;
     for finding in outcome.changes.new_findings.iter().filter(above_notes) {
         tracing::warn!(path = %finding.path, line = finding.line, message = %finding.message, remedy = %finding.remedy, "finding");

@@ -57,10 +57,12 @@ pub enum Verdict {
 }
 
 /// Why a site is built.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// Only if the folder changed.
     Changes,
+    /// Only if one of these files changed; the others are not looked at.
+    Files(HashSet<PathBuf>),
     /// In any case: the options or the time are others.
     Always,
 }
@@ -148,14 +150,18 @@ impl Mill {
     pub fn turn(
         &mut self,
         busy: &HashSet<PathBuf>,
-        reason: Reason,
+        reason: &Reason,
         previous: Option<&Site>,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Outcome> {
         let begun = Instant::now();
         let Options { site: options, guard, .. } = &self.options;
-        let changes = self.library.refresh(busy, options.ids.today(now))?;
-        if reason == Reason::Changes && !changes.any() {
+        let today = options.ids.today(now);
+        let changes = match reason {
+            Reason::Files(files) => self.library.refresh_files(files, busy, today)?,
+            Reason::Changes | Reason::Always => self.library.refresh(busy, today)?,
+        };
+        if *reason != Reason::Always && !changes.any() {
             let written = self.ledger.write_again();
             self.tell_written(&written);
             return Ok(Outcome { changes, verdict: Verdict::Same, next: None, elapsed: begun.elapsed() });

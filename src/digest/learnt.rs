@@ -213,16 +213,68 @@ pub struct Memory {
     pub sections: BTreeMap<(String, String), Strength>,
 }
 
+/// How often each of many things was seen; what recurs is at hand, without a look at what does not.
+#[derive(Debug, Clone)]
+struct Counts<K> {
+    counts: HashMap<K, usize>,
+    /// What was seen so often that it may recur.
+    often: HashSet<K>,
+}
+
+impl<K> Default for Counts<K> {
+    fn default() -> Counts<K> {
+        Counts { counts: HashMap::new(), often: HashSet::new() }
+    }
+}
+
+/// Nothing recurs that was seen less often.
+const OFTEN: usize = if RECURS_IN < NOISE_IN { RECURS_IN } else { NOISE_IN };
+
+impl<K: std::hash::Hash + Eq + Clone> Counts<K> {
+    /// Whether it is seen often from now on.
+    fn add(&mut self, key: &K) -> bool {
+        let count = match self.counts.get_mut(key) {
+            Some(count) => {
+                *count += 1;
+                *count
+            }
+            None => *self.counts.entry(key.clone()).or_insert(1),
+        };
+        count == OFTEN && self.often.insert(key.clone())
+    }
+
+    fn remove(&mut self, key: &K) {
+        subtract(&mut self.counts, key);
+        if self.counts.get(key).is_none_or(|count| *count < OFTEN) {
+            self.often.remove(key);
+        }
+    }
+
+    fn of<Q: std::hash::Hash + Eq + ?Sized>(&self, key: &Q) -> usize
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        self.counts.get(key).copied().unwrap_or_default()
+    }
+
+    /// What may recur, and how often it was seen.
+    fn often(&self) -> impl Iterator<Item = (&K, usize)> {
+        self.often.iter().map(|key| (key, self.of(key)))
+    }
+}
+
 /// Counts lessons.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     digests: HashMap<String, usize>,
-    names: HashMap<String, HashMap<String, usize>>,
-    /// As an author wrote them.
+    names: HashMap<String, Counts<String>>,
+    /// Those that recur as an author wrote them.
     titles: HashMap<String, String>,
-    texts: HashMap<u64, usize>,
-    openings: HashMap<u64, usize>,
+    texts: Counts<u64>,
+    openings: Counts<u64>,
     days: HashMap<String, usize>,
+    /// How many files the days have together.
+    files: usize,
     /// What was learnt before this folder was counted, and stays.
     kept: HashMap<String, HashMap<String, Strength>>,
 }
@@ -240,19 +292,19 @@ impl Tally {
         *self.digests.entry(lesson.group.clone()).or_default() += 1;
         let names = self.names.entry(lesson.group.clone()).or_default();
         for (name, title) in &lesson.names {
-            if let Some(count) = names.get_mut(name) {
-                *count += 1;
-            } else {
-                names.insert(name.clone(), 1);
-            }
-            if !self.titles.contains_key(name) {
-                self.titles.insert(name.clone(), title.clone());
+            if names.add(name) {
+                self.titles.entry(name.clone()).or_insert_with(|| title.clone());
             }
         }
-        lesson.texts.iter().for_each(|text| *self.texts.entry(*text).or_default() += 1);
-        lesson.openings.iter().for_each(|opening| *self.openings.entry(*opening).or_default() += 1);
+        lesson.texts.iter().for_each(|text| {
+            self.texts.add(text);
+        });
+        lesson.openings.iter().for_each(|opening| {
+            self.openings.add(opening);
+        });
         if let Some(day) = &lesson.day {
             *self.days.entry(day.clone()).or_default() += 1;
+            self.files += 1;
         }
     }
 
@@ -260,18 +312,19 @@ impl Tally {
     pub fn remove(&mut self, lesson: &Lesson) {
         subtract(&mut self.digests, &lesson.group);
         if let Some(names) = self.names.get_mut(&lesson.group) {
-            lesson.names.keys().for_each(|name| subtract(names, name));
+            lesson.names.keys().for_each(|name| names.remove(name));
         }
-        lesson.texts.iter().for_each(|text| subtract(&mut self.texts, text));
-        lesson.openings.iter().for_each(|opening| subtract(&mut self.openings, opening));
+        lesson.texts.iter().for_each(|text| self.texts.remove(text));
+        lesson.openings.iter().for_each(|opening| self.openings.remove(opening));
         if let Some(day) = &lesson.day {
             subtract(&mut self.days, day);
+            self.files = self.files.saturating_sub(1);
         }
     }
 
     /// In how many digests of a group a heading stands, and how many there are.
     pub fn heads(&self, group: &str, name: &str) -> (usize, usize) {
-        let count = self.names.get(group).and_then(|names| names.get(name)).copied().unwrap_or_default();
+        let count = self.names.get(group).map_or(0, |names| names.of(name));
         (count, self.digests.get(group).copied().unwrap_or_default())
     }
 
@@ -289,8 +342,8 @@ impl Tally {
         for (group, names) in &self.names {
             let digests = self.digests.get(group).copied().unwrap_or_default();
             let sections = learnt.names.entry(group.clone()).or_default();
-            for (name, count) in names {
-                let strength = match *count {
+            for (name, count) in names.often() {
+                let strength = match count {
                     count if count < RECURS_IN || count * RECURS_ONE_IN < digests => continue,
                     count if count * FREQUENT_ONE_IN >= digests => Strength::Frequent,
                     _ => Strength::Recurs,
@@ -299,13 +352,13 @@ impl Tally {
                 sections.extend([known(name, strength)]);
             }
         }
-        learnt.noise = self.texts.iter().filter(|(_, count)| **count >= NOISE_IN).map(|(text, _)| *text).collect();
+        learnt.noise = self.texts.often().filter(|(_, count)| *count >= NOISE_IN).map(|(text, _)| *text).collect();
         let fewest = self.digests.values().copied().min().unwrap_or_default().max(RECURS_IN * FREQUENT_ONE_IN);
-        let forms = self.openings.iter().filter(|(_, count)| **count * FREQUENT_ONE_IN >= fewest);
+        let forms = self.openings.often().filter(|(_, count)| count * FREQUENT_ONE_IN >= fewest);
         learnt.openings = forms.map(|(opening, _)| *opening).collect();
         let known = self.digests.iter().filter(|(_, count)| **count >= KNOWN_FROM);
         learnt.known = known.map(|(group, _)| group.clone()).collect();
-        let files: usize = self.days.values().sum();
+        let files = self.files;
         learnt.one_story_a_file = files >= RECURS_IN && files * 2 >= self.days.len() * STORIES_A_DAY_HALVES;
         learnt
     }

@@ -115,6 +115,48 @@ pub(super) fn list(root: &Path, options: &Options) -> anyhow::Result<Listing> {
     Ok(listing)
 }
 
+/// What a look at one path alone tells.
+#[derive(Debug)]
+pub(super) enum Sight {
+    /// A file that may be a digest.
+    File(Listed),
+    /// It may have been a digest, and is not there.
+    Gone(String),
+    /// Nothing that could be a digest, now or before.
+    PassedOver,
+    /// What it is only the whole folder tells: a folder, a link, or a file with several names.
+    Unclear,
+}
+
+/// Looks at one path below the folder.
+pub(super) fn look_at(file: &Path, root: &Path, options: &Options) -> Sight {
+    let Ok(below) = file.strip_prefix(root) else { return Sight::Unclear };
+    let folders = below.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    for folder in folders.map(|folder| root.join(folder)) {
+        match std::fs::symlink_metadata(&folder) {
+            Ok(metadata) if metadata.is_dir() => {}
+            _ => return Sight::Unclear,
+        }
+        if is_left_out(&folder, true, root, options) {
+            return Sight::PassedOver;
+        }
+    }
+    if is_left_out(file, false, root, options) || below.components().count() > MAX_DEPTH {
+        return Sight::PassedOver;
+    }
+    let is_named_so = has_extension(file, options);
+    let path = relative(file, root);
+    match std::fs::symlink_metadata(file) {
+        Ok(metadata) if !metadata.is_file() || metadata.nlink() != 1 => Sight::Unclear,
+        Ok(metadata) if is_named_so => {
+            Sight::File(Listed { path, file: file.to_owned(), stamp: Stamp::new(&metadata) })
+        }
+        Ok(_) => Sight::PassedOver,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && is_named_so => Sight::Gone(path),
+        Err(_) => Sight::Unclear,
+    }
+}
+
 /// The file behind an entry with the name of a digest, and whether the name is a link.
 fn candidate(entry: &DirEntry, root: &Path, options: &Options, listing: &mut Listing) -> Option<(bool, Listed)> {
     let path = relative(entry.path(), root);
@@ -174,11 +216,14 @@ fn has_extension(path: &Path, options: &Options) -> bool {
 }
 
 fn is_passed_over(entry: &DirEntry, root: &Path, options: &Options) -> bool {
-    is_temporary(entry.path()) || {
-        let path = relative(entry.path(), root);
-        let left_out = !entry.file_type().is_dir()
-            && !options.include.is_empty()
-            && !options.include.iter().any(|pattern| pattern.matches(&path));
+    is_left_out(entry.path(), entry.file_type().is_dir(), root, options)
+}
+
+fn is_left_out(path: &Path, is_folder: bool, root: &Path, options: &Options) -> bool {
+    is_temporary(path) || {
+        let path = relative(path, root);
+        let left_out =
+            !is_folder && !options.include.is_empty() && !options.include.iter().any(|pattern| pattern.matches(&path));
         left_out || options.ignore.iter().any(|pattern| pattern.matches(&path))
     }
 }

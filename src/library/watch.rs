@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -65,6 +65,10 @@ pub struct Watch {
     options: Options,
     armed: Option<Armed>,
     busy: HashMap<PathBuf, Instant>,
+    /// Files to look at.
+    files: HashSet<PathBuf>,
+    /// When to look at all of them, whatever is told.
+    everything_due: Instant,
     due: Instant,
     last_look: Instant,
     next_identity: Instant,
@@ -86,6 +90,8 @@ impl Watch {
         let now = Instant::now();
         let mut watch = Watch {
             root: root.to_owned(),
+            files: HashSet::new(),
+            everything_due: now + options.interval,
             due: now + options.interval,
             options,
             armed: None,
@@ -113,7 +119,7 @@ impl Watch {
             let now = Instant::now();
             self.release_rested(now);
             if self.overflowed() {
-                self.look_at(now);
+                self.look_at_everything(now);
             }
             let earliest = self.due.max(self.last_look + self.options.pause);
             if earliest <= now {
@@ -141,13 +147,29 @@ impl Watch {
         self.busy.keys().cloned().collect()
     }
 
-    /// Notes that the folder was looked at just now.
-    pub fn looked(&mut self) {
-        self.last_look = Instant::now();
-        self.due = self.last_look + if self.armed.is_some() { self.options.interval } else { IDENTITY_INTERVAL };
+    /// The files to look at, if nothing was told but of them; asked for before the look.
+    pub fn files(&mut self) -> Option<HashSet<PathBuf>> {
+        let files = std::mem::take(&mut self.files);
+        (Instant::now() < self.everything_due).then_some(files)
     }
 
-    fn look_at(&mut self, when: Instant) {
+    /// Notes that the folder was looked at just now, or some files of it.
+    pub fn looked(&mut self) {
+        self.last_look = Instant::now();
+        if self.everything_due <= self.last_look {
+            let interval = if self.armed.is_some() { self.options.interval } else { IDENTITY_INTERVAL };
+            self.everything_due = self.last_look + interval;
+        }
+        self.due = self.everything_due;
+    }
+
+    fn look_at_file(&mut self, path: PathBuf, when: Instant) {
+        self.files.insert(path);
+        self.due = self.due.min(when);
+    }
+
+    fn look_at_everything(&mut self, when: Instant) {
+        self.everything_due = self.everything_due.min(when);
         self.due = self.due.min(when);
     }
 
@@ -158,10 +180,12 @@ impl Watch {
 
     /// Files that nobody wrote to for a while count as finished.
     fn release_rested(&mut self, now: Instant) {
-        let before = self.busy.len();
-        self.busy.retain(|_, rested| *rested > now);
-        if self.busy.len() < before {
-            self.look_at(now);
+        let rested: Vec<PathBuf> = self.busy.extract_if(|_, rested| *rested <= now).map(|(path, _)| path).collect();
+        for path in rested {
+            match path.as_os_str().is_empty() {
+                true => self.look_at_everything(now),
+                false => self.look_at_file(path, now),
+            }
         }
     }
 
@@ -180,28 +204,28 @@ impl Watch {
             }
             Hint::Finished(path) => {
                 self.busy.remove(&path);
-                self.look_at(now);
+                self.look_at_file(path, now);
             }
             // What was put into it in the same moment is never told, so look again a little later.
             Hint::FolderMade => {
                 self.busy.insert(PathBuf::new(), now + CREATED);
-                self.look_at(now);
+                self.look_at_everything(now);
             }
             Hint::Moved => {
                 self.busy.retain(|path, _| path.as_os_str().is_empty() || path.exists());
-                self.look_at(now);
+                self.look_at_everything(now);
             }
             // The folder that comes next may even have the same inode; the watch sits on the old one all the same.
             Hint::RootGone => {
                 self.armed = None;
                 self.next_arming = now;
-                self.look_at(now);
+                self.look_at_everything(now);
             }
             Hint::Blind(reason) => {
                 self.complaint = Some(reason);
                 self.armed = None;
                 self.next_arming = now + self.options.interval;
-                self.look_at(now);
+                self.look_at_everything(now);
             }
         }
     }
@@ -220,7 +244,7 @@ impl Watch {
         };
         if another && identity.is_some() {
             self.arm();
-            self.look_at(now);
+            self.look_at_everything(now);
         }
     }
 
@@ -271,7 +295,10 @@ fn hints_of(event: notify::Result<Event>, root: &Path) -> Vec<Hint> {
     if is_gone && event.paths.iter().any(|path| path == root) {
         return vec![Hint::RootGone];
     }
-    let paths = event.paths.into_iter().filter(|path| !is_temporary(path));
+    if let EventKind::Modify(ModifyKind::Name(mode)) = event.kind {
+        return hints_of_renaming(mode, event.paths);
+    }
+    let mut paths = event.paths.into_iter().filter(|path| !is_temporary(path));
     match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => paths.map(Hint::Finished).collect(),
         // Our own reading is told as well.
@@ -279,8 +306,28 @@ fn hints_of(event: notify::Result<Event>, root: &Path) -> Vec<Hint> {
         EventKind::Create(CreateKind::Folder) => vec![Hint::FolderMade],
         EventKind::Create(_) => paths.map(Hint::Created).collect(),
         EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => paths.map(Hint::Written).collect(),
-        // A folder moved in brings files that are not told; hidden names matter too: a mounted volume flips `..data`.
-        EventKind::Modify(ModifyKind::Name(_)) => vec![Hint::FolderMade],
-        _ => vec![Hint::Moved],
+        EventKind::Remove(RemoveKind::File) => paths.map(Hint::Finished).collect(),
+        EventKind::Modify(ModifyKind::Metadata(_)) if paths.clone().all(|path| is_file(&path)) => {
+            paths.map(Hint::Finished).collect()
+        }
+        _ => paths.next().map(|_| Hint::Moved).into_iter().collect(),
     }
+}
+
+/// Renaming a file concerns its two names. A folder that is moved in brings files that are not told; hidden names matter where
+/// they are no files: a mounted volume flips `..data`.
+fn hints_of_renaming(mode: RenameMode, paths: Vec<PathBuf>) -> Vec<Hint> {
+    let finished = |paths: Vec<PathBuf>| {
+        paths.into_iter().filter(|path| !is_temporary(path)).map(Hint::Finished).collect::<Vec<Hint>>()
+    };
+    match (mode, paths.last()) {
+        (RenameMode::To | RenameMode::Both, Some(to)) if is_file(to) => finished(paths),
+        // Where it went is told beside it, if that is in the folder.
+        (RenameMode::From, Some(_)) => finished(paths),
+        _ => vec![Hint::FolderMade],
+    }
+}
+
+fn is_file(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
 }

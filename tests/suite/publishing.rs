@@ -42,7 +42,7 @@ impl Publication {
 
     /// Looks at a moment; gives what was held back, and when to look again.
     fn look_for(&mut self, now: DateTime<Utc>) -> (Option<Held>, Option<DateTime<Utc>>) {
-        let outcome = self.mill.turn(&HashSet::new(), Reason::Always, Some(&self.site), now).unwrap();
+        let outcome = self.mill.turn(&HashSet::new(), &Reason::Always, Some(&self.site), now).unwrap();
         let held = match outcome.verdict {
             Verdict::Held(held) => Some(held),
             Verdict::Site(site) => {

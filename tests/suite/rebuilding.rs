@@ -1,6 +1,7 @@
 //! A site that is built from the one before is the site that would be built from nothing.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use feedmill::ledger::{Ledger, Validators};
@@ -101,7 +102,10 @@ impl Rebuilt {
         match edit {
             Edit::Write { file, items } => self.folder.write(FILES[*file], text(*file, items)),
             Edit::Remove { file } if self.folder.file(FILES[*file]).exists() => self.folder.remove(FILES[*file]),
-            Edit::Rename { from, to } if from != to && self.folder.file(FILES[*from]).exists() => {
+            // The stories of one file of a shared date must not come into the other's.
+            Edit::Rename { from, to }
+                if from != to && ![*from, *to].contains(&4) && self.folder.file(FILES[*from]).exists() =>
+            {
                 self.folder.rename(FILES[*from], FILES[*to]);
             }
             Edit::Wait { days } => self.now += TimeDelta::days(*days),
@@ -115,7 +119,8 @@ impl Rebuilt {
     fn build(&mut self) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
         let all = options(self.yaml, self.folder.path());
         let today = all.site.ids.today(self.now);
-        self.library.refresh(&HashSet::new(), today).unwrap();
+        let files: HashSet<PathBuf> = FILES.iter().map(|name| self.folder.file(name)).collect();
+        self.library.refresh_files(&files, &HashSet::new(), today).unwrap();
         let (settlement, changes) = self.ledger.settle(self.library.digests(), self.now, &all.site.ids);
         let site = Site::build(&settlement.digests, &all.site, self.site.as_ref(), &Validators::new(), self.now);
         self.ledger.commit(changes, self.library.memory(), site.snapshot()).unwrap();
