@@ -3,106 +3,21 @@
 //! Equal content, ledger and options give equal bytes: no clock, no file time, no order of a hash map, no version.
 
 mod opml;
+mod page;
 mod pages;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use flate2::{Compression, GzBuilder};
-use sha2::{Digest as _, Sha256};
 
 use crate::digest::Rules;
 use crate::feed::archive::Month;
 use crate::feed::{self, Feed};
 use crate::ledger::{self, Settled, Shown, ShownPage, Snapshot, Validators};
-
-/// One response body.
-pub struct Page {
-    /// The media type, with its charset.
-    pub media_type: &'static str,
-    /// When the bytes last became others, in whole seconds; none when that is not known before they are made.
-    pub last_modified: Option<DateTime<Utc>>,
-    content: OnceLock<Content>,
-    /// Makes the bytes when they are asked for the first time.
-    make: Option<Make>,
-    gzip: OnceLock<Option<Bytes>>,
-}
-
-/// How the bytes of a page are made, and a number that is the same as long as they are.
-struct Make {
-    key: u64,
-    render: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
-}
-
-struct Content {
-    body: Bytes,
-    hash: String,
-}
-
-impl Content {
-    fn new(body: Bytes) -> Content {
-        let hash = Sha256::digest(&body).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Content { body, hash }
-    }
-}
-
-impl Page {
-    /// A page last changed at a moment.
-    pub fn new(body: impl Into<Bytes>, media_type: &'static str, last_modified: DateTime<Utc>) -> Page {
-        let content = OnceLock::from(Content::new(body.into()));
-        Page { media_type, last_modified: Some(last_modified), content, make: None, gzip: OnceLock::new() }
-    }
-
-    /// A page that is made when it is first asked for, and the same for ever then.
-    fn on_demand(media_type: &'static str, make: Make) -> Page {
-        Page { media_type, last_modified: None, content: OnceLock::new(), make: Some(make), gzip: OnceLock::new() }
-    }
-
-    fn content(&self) -> &Content {
-        self.content.get_or_init(|| {
-            let body = self.make.as_ref().map(|make| (make.render)()).unwrap_or_default();
-            Content::new(body.into())
-        })
-    }
-
-    /// The bytes.
-    pub fn body(&self) -> &Bytes {
-        &self.content().body
-    }
-
-    /// The hash of the bytes, for entity tags; 16 hexadecimal digits.
-    pub fn hash(&self) -> &str {
-        &self.content().hash
-    }
-
-    /// The bytes as gzip, made on first use and the same for ever; `None` when that would not be smaller.
-    pub fn gzip(&self) -> Option<&Bytes> {
-        self.gzip.get_or_init(|| compress(self.body()).filter(|small| small.len() < self.body().len())).as_ref()
-    }
-
-    /// Whether it is one of the feeds, whichever format.
-    pub fn is_feed(&self) -> bool {
-        [feed::rss::MEDIA_TYPE, feed::atom::MEDIA_TYPE, feed::json::MEDIA_TYPE].contains(&self.media_type)
-    }
-}
-
-impl fmt::Debug for Page {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Page { media_type, last_modified, .. } = self;
-        f.debug_struct("Page").field("media_type", media_type).field("last_modified", last_modified).finish()
-    }
-}
-
-fn compress(body: &[u8]) -> Option<Bytes> {
-    // No file time in the header, so that equal pages are equal.
-    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
-    encoder.write_all(body).ok()?;
-    encoder.finish().ok().map(Bytes::from)
-}
+use page::Make;
+pub use page::{Coded, Coding, Page};
 
 /// Every route with its page.
 #[derive(Debug)]
@@ -301,7 +216,7 @@ impl Builder<'_> {
         for (ending, media_type, render) in formats {
             let route = format!("{}{}", month.route(), feed::archive::file(month.name(), ending));
             let before = self.previous.and_then(|site| site.pages.get(&route));
-            let same = before.filter(|page| page.make.as_ref().is_some_and(|make| make.key == key)).cloned();
+            let same = before.filter(|page| page.is_made_under(key)).cloned();
             let month = month.clone();
             let make = || Make { key, render: Box::new(move || render(&month.feed())) };
             self.pages.insert(route, same.unwrap_or_else(|| Arc::new(Page::on_demand(media_type, make()))));
@@ -333,6 +248,6 @@ impl Builder<'_> {
             Some((hash, modified)) if hash == page.hash() => modified,
             Some((_, modified)) => now.max(modified + TimeDelta::seconds(1)),
         };
-        Arc::new(Page { last_modified: Some(modified), ..page })
+        Arc::new(page.modified_at(modified))
     }
 }

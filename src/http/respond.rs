@@ -10,7 +10,8 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode, Version};
 
-use crate::site::{Found, Page, Site};
+use super::negotiation;
+use crate::site::{Coded, Coding, Found, Page, Site};
 
 /// What a response says beside the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,13 +37,6 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; sty
 const STALE_SECONDS: u32 = 86_400;
 
 const ALLOW: &str = "GET, HEAD, OPTIONS";
-
-/// The body as it goes over the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Encoding {
-    Identity,
-    Gzip,
-}
 
 /// Answers one request.
 pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
@@ -72,19 +66,15 @@ pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
 }
 
 fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
-    let accepted = accepts_gzip(&request.headers);
-    let (encoding, body) = match accepted.then(|| page.gzip()).flatten() {
-        Some(gzip) => (Encoding::Gzip, gzip.clone()),
-        None => (Encoding::Identity, page.body().clone()),
-    };
+    let (coding, Coded { body, etag }) = negotiation::choose(&request.headers, page);
     let unchanged = is_unchanged(&request.headers, page);
-    let mut answer = Response::new(Full::new(if unchanged { Bytes::new() } else { body }));
+    let mut answer = Response::new(Full::new(if unchanged { Bytes::new() } else { body.clone() }));
     let headers = answer.headers_mut();
     let max_age = options.max_age_seconds;
     // RFC 9110, section 15.4.5: what a 200 would have said and a cache needs.
-    headers.insert(header::ETAG, text(&entity_tag(page, encoding)));
-    if let Some(modified) = page.last_modified {
-        headers.insert(header::LAST_MODIFIED, text(&httpdate::fmt_http_date(modified.into())));
+    headers.insert(header::ETAG, etag.clone());
+    if let Some(modified) = page.modified() {
+        headers.insert(header::LAST_MODIFIED, modified.clone());
     }
     headers.insert(
         header::CACHE_CONTROL,
@@ -100,8 +90,8 @@ fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.media_type));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
-    if encoding == Encoding::Gzip {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    if coding != Coding::Identity {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     }
     safe(headers, page.media_type);
     answer
@@ -127,33 +117,6 @@ fn names_page(list: &str, page: &Page) -> bool {
         let rest = opaque.strip_prefix(page.hash());
         tag == "*" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ';']))
     })
-}
-
-fn entity_tag(page: &Page, encoding: Encoding) -> String {
-    match encoding {
-        Encoding::Identity => format!("\"{}\"", page.hash()),
-        Encoding::Gzip => format!("\"{}-gzip\"", page.hash()),
-    }
-}
-
-/// RFC 9110, section 12.5.3: gzip is taken when it, or else `*`, has a weight above 0 that is not below that of identity.
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let (mut gzip, mut identity, mut any) = (None, None, None);
-    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    for part in values.flat_map(|value| value.split(',')) {
-        let mut pieces = part.split(';').map(str::trim);
-        let name = pieces.next().unwrap_or_default().to_ascii_lowercase();
-        let weight = pieces.find_map(|piece| piece.strip_prefix("q=").or_else(|| piece.strip_prefix("Q=")));
-        let weight = weight.map_or(Some(1.0), |weight| weight.trim().parse::<f32>().ok()).unwrap_or(0.0);
-        match name.as_str() {
-            "gzip" | "x-gzip" => gzip = Some(weight),
-            "identity" => identity = Some(weight),
-            "*" => any = Some(weight),
-            _ => {}
-        }
-    }
-    let gzip = gzip.or(any).unwrap_or(0.0);
-    gzip > 0.0 && identity.is_none_or(|identity| gzip >= identity)
 }
 
 /// RFC 9110, section 15.6.4: there may be such a page, and it can be shown again later.

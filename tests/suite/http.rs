@@ -1,6 +1,9 @@
 //! Requests and what comes back: a table per rule, the sections of the RFCs beside them.
 
+use std::collections::HashSet;
 use std::io::Read as _;
+
+use feedmill::site::Coding;
 
 use crate::harness::{Answer, Daemon, Folder, digest};
 
@@ -68,37 +71,90 @@ async fn conditional_requests() {
     }
 }
 
-/// RFC 9110, section 12.5.3.
+/// RFC 9110, section 12.5.3. Of codings that a client likes as well, the smallest is sent; measured, that is br, then zstd.
 #[tokio::test]
 async fn encodings() {
     let daemon = daemon().await;
     let plain = daemon.get("/rss.xml", &[]).await;
-    for (accept, gzip) in [
-        ("gzip", true),
-        ("GZIP", true),
-        ("x-gzip", true),
-        ("deflate, gzip;q=0.5, br", true),
-        ("*", true),
-        ("gzip;q=0", false),
-        ("gzip; q=0.0, *", false),
-        ("*;q=0, identity", false),
-        ("identity;q=1, gzip;q=0.5", false),
-        ("identity", false),
-        ("br", false),
-        ("", false),
-        ("gzip;q=nonsense", false),
+    let mut tags = HashSet::new();
+    for (accept, coding) in [
+        ("gzip", Some("gzip")),
+        ("GZIP", Some("gzip")),
+        ("x-gzip", Some("gzip")),
+        ("Br", Some("br")),
+        ("zstd", Some("zstd")),
+        ("gzip, deflate, br, zstd", Some("br")),
+        ("gzip, zstd", Some("zstd")),
+        ("deflate, gzip;q=0.5, br", Some("br")),
+        ("gzip;q=1.0, br;q=0.9", Some("gzip")),
+        ("gzip ; Q=0.5, br; q=0.4", Some("gzip")),
+        ("*", Some("br")),
+        ("br;q=0, *", Some("zstd")),
+        ("br;q=0, zstd;q=0, *;q=0.1", Some("gzip")),
+        ("gzip;q=0.001", Some("gzip")),
+        ("gzip;q=1, identity;q=0.5", Some("gzip")),
+        ("gzip;q=1;x=y, identity;q=0", Some("gzip")),
+        ("gzip;q=0", None),
+        ("*;q=0, identity", None),
+        ("identity;q=1, gzip;q=0.5, br;q=0.5", None),
+        ("identity", None),
+        ("deflate, compress", None),
+        ("", None),
+        ("gzip;q=nonsense", None),
+        ("gzip;q=7", None),
+        // Nothing we have is acceptable: section 12.4.1 lets us send it as it is.
+        ("identity;q=0", None),
+        ("deflate, *;q=0", None),
     ] {
         let answer = daemon.get("/rss.xml", &[("Accept-Encoding", accept)]).await;
-        assert_eq!(answer.header("content-encoding") == Some("gzip"), gzip, "{accept}");
+        assert_eq!((answer.status, answer.header("content-encoding")), (200, coding), "{accept}");
         assert_eq!(answer.header("vary"), Some("Accept-Encoding"));
-        assert_eq!(answer.header("etag") == plain.header("etag"), !gzip, "a tag of its own for each encoding");
         assert_eq!(answer.header("content-length").unwrap(), answer.body.len().to_string());
-        if gzip {
-            let mut unpacked = Vec::new();
-            flate2::read::GzDecoder::new(answer.body.as_slice()).read_to_end(&mut unpacked).unwrap();
-            assert_eq!(unpacked, plain.body);
+        assert_eq!(unpacked(&answer), plain.body, "{accept}");
+        tags.insert((coding, answer.header("etag").unwrap().to_owned()));
+    }
+    let bare = plain.header("etag").unwrap().trim_matches('"').to_owned();
+    let own = [None, Some("gzip"), Some("br"), Some("zstd")].map(|coding| {
+        let suffix = coding.map(|coding| format!("-{coding}")).unwrap_or_default();
+        (coding, format!("\"{bare}{suffix}\""))
+    });
+    assert_eq!(tags, HashSet::from(own), "a tag of its own for each coding (section 8.8.3.3)");
+}
+
+/// A coding that saves nothing is not used, unless the client refuses everything else.
+#[tokio::test]
+async fn what_is_small_is_sent_as_it_is() {
+    let daemon = daemon().await;
+    let small = daemon.get("/robots.txt", &[("Accept-Encoding", "gzip, br")]).await;
+    assert_eq!((small.header("content-encoding"), small.header("vary")), (None, Some("Accept-Encoding")));
+    let coded = daemon.get("/robots.txt", &[("Accept-Encoding", "gzip, identity;q=0")]).await;
+    assert_eq!((coded.header("content-encoding"), unpacked(&coded)), (Some("gzip"), small.body));
+}
+
+/// A strong entity tag is a promise about bytes (section 8.8.1), so equal content gives equal bytes in every coding.
+#[test]
+fn two_builds_give_equal_bytes_in_every_coding() {
+    let text = digest("2025-05-22", &[("News", &["One", "Two", "Three"]), ("Papers", &["Paper"])]);
+    let build = || Folder::with([("2025-05-22.md", text.as_str())]).site();
+    let (one, other) = (build(), build());
+    for (route, page) in &one.pages {
+        for coding in Coding::SMALLEST_FIRST {
+            let (one, other) = (page.coded(coding).unwrap(), other.pages[route].coded(coding).unwrap());
+            assert_eq!((&one.body, &one.etag), (&other.body, &other.etag), "{route} as {}", coding.name());
         }
     }
+}
+
+fn unpacked(answer: &Answer) -> Vec<u8> {
+    let (mut bytes, body) = (Vec::new(), answer.body.as_slice());
+    match answer.header("content-encoding") {
+        None => bytes.extend(body),
+        Some("gzip") => drop(flate2::read::GzDecoder::new(body).read_to_end(&mut bytes).unwrap()),
+        Some("br") => drop(brotli::Decompressor::new(body, 4096).read_to_end(&mut bytes).unwrap()),
+        Some("zstd") => bytes.extend(zstd::decode_all(body).unwrap()),
+        Some(other) => panic!("{other}"),
+    }
+    bytes
 }
 
 /// RFC 9110, sections 9.3.2, 9.3.7 and 15.5.6.
