@@ -712,6 +712,6 @@ fn server_options(keys: &ServerKeys) -> anyhow::Result<server::Options> {
         stall_timeout: Duration::from_secs(keys.stall_seconds),
         drain_timeout: Duration::from_secs(keys.drain_seconds),
         max_connections: keys.max_connections,
-        respond: respond::Options { max_age_seconds: keys.max_age_seconds },
+        respond: respond::Options::new(keys.max_age_seconds),
     })
 }

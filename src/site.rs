@@ -2,6 +2,7 @@
 //!
 //! Equal content, ledger and options give equal bytes: no clock, no file time, no order of a hash map, no version.
 
+mod links;
 mod opml;
 mod page;
 mod pages;
@@ -17,7 +18,7 @@ use crate::feed::archive::Month;
 use crate::feed::{self, Feed};
 use crate::ledger::{self, Settled, Shown, ShownPage, Snapshot, Validators};
 use page::Make;
-pub use page::{Coded, Coding, Page};
+pub use page::{Coded, Coding, Kind, Page};
 
 /// Every route with its page.
 #[derive(Debug)]
@@ -88,7 +89,8 @@ impl Site {
         now: DateTime<Utc>,
     ) -> Site {
         let feeds = feed::gather(digests, &options.rules, &options.feeds, &options.ids);
-        let mut builder = Builder { previous, validators, now, pages: BTreeMap::new() };
+        let mut builder =
+            Builder { previous, validators, now, base_url: &options.feeds.base_url, pages: BTreeMap::new() };
         for feed in feeds.iter() {
             builder.feed(feed);
         }
@@ -113,7 +115,8 @@ impl Site {
     pub fn restored(pages: Vec<(String, Bytes, DateTime<Utc>)>, options: &Options) -> Site {
         let pages = pages.into_iter().filter_map(|(route, body, modified)| {
             let media_type = media_type_of(&route)?;
-            Some((route, Arc::new(Page::new(body, media_type, modified))))
+            let links = links::of(&options.feeds.base_url, &route);
+            Some((route, Arc::new(Page::new(body, media_type, modified).with_links(links))))
         });
         let not_found = "The site is not complete at the moment.\n";
         Site {
@@ -194,6 +197,7 @@ struct Builder<'p> {
     previous: Option<&'p Site>,
     validators: &'p Validators,
     now: DateTime<Utc>,
+    base_url: &'p str,
     pages: BTreeMap<String, Arc<Page>>,
 }
 
@@ -218,8 +222,10 @@ impl Builder<'_> {
             let before = self.previous.and_then(|site| site.pages.get(&route));
             let same = before.filter(|page| page.is_made_under(key)).cloned();
             let month = month.clone();
+            let links = links::of(self.base_url, &route);
             let make = || Make { key, render: Box::new(move || render(&month.feed())) };
-            self.pages.insert(route, same.unwrap_or_else(|| Arc::new(Page::on_demand(media_type, make()))));
+            let page = || Page::on_demand(media_type, make()).with_links(links);
+            self.pages.insert(route, same.unwrap_or_else(|| Arc::new(page())));
         }
     }
 
@@ -233,7 +239,7 @@ impl Builder<'_> {
     /// which nothing is known was modified now.
     fn page(&self, route: &str, body: impl Into<Bytes>, media_type: &'static str) -> Arc<Page> {
         let now = DateTime::from_timestamp(self.now.timestamp(), 0).unwrap_or(self.now);
-        let page = Page::new(body, media_type, now);
+        let page = Page::new(body, media_type, now).with_links(links::of(self.base_url, route));
         let previous = self.previous.and_then(|site| match route {
             "" => Some(&site.not_found),
             route => site.pages.get(route),

@@ -11,18 +11,30 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode, Version};
 
 use super::negotiation;
-use crate::site::{Coded, Coding, Found, Page, Site};
+use crate::site::{Coded, Coding, Found, Kind, Page, Site};
 
 /// What a response says beside the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// For how many seconds a cache may keep a page without asking.
     pub max_age_seconds: u32,
+    /// The value of Cache-Control, ready to be sent.
+    cache_control: HeaderValue,
+}
+
+impl Options {
+    /// For a cache that may keep a page for so many seconds. It may go on with it as long while it asks (RFC 5861, section 3),
+    /// and for a day while the server cannot be reached (section 4).
+    pub fn new(max_age_seconds: u32) -> Options {
+        let age = format!("max-age={max_age_seconds}, stale-while-revalidate={max_age_seconds}");
+        let cache_control = text(&format!("public, {age}, stale-if-error={STALE_SECONDS}"));
+        Options { max_age_seconds, cache_control }
+    }
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_age_seconds: 60 }
+        Options::new(60)
     }
 }
 
@@ -38,21 +50,30 @@ const STALE_SECONDS: u32 = 86_400;
 
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
+/// Which headers a script may read that are not readable by themselves (Fetch standard, CORS-safelisted response headers).
+const EXPOSED: &str = "ETag, Last-Modified, Link";
+
+/// For how long a browser may remember a preflight, in seconds: a day, the most that any takes.
+const PREFLIGHT_SECONDS: &str = "86400";
+
+/// The most headers that an answer of ours has.
+const HEADERS: usize = 16;
+
 /// Answers one request.
 pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
     // RFC 9112, section 3.2: a request without Host is refused; hyper lets it through.
     if request.version == Version::HTTP_11 && !request.headers.contains_key(header::HOST) {
         return plain(StatusCode::BAD_REQUEST, "400: the request has no Host header\n");
     }
+    let path = site.without_root(request.uri.path());
     match request.method {
         Method::GET | Method::HEAD => {}
-        Method::OPTIONS => return allowed(StatusCode::NO_CONTENT, Bytes::new()),
-        _ => return allowed(StatusCode::METHOD_NOT_ALLOWED, Bytes::from_static(b"405: only GET and HEAD\n")),
+        Method::OPTIONS => return allowed(matches!(site.find(path), Found::Page(page) if page.kind() == Kind::Feed)),
+        _ => return refused(),
     }
     if !site.root.is_empty() && request.uri.path() == site.root {
         return moved(&site.with_root("/"));
     }
-    let path = site.without_root(request.uri.path());
     match path {
         "/healthz" | "/readyz" => return plain(StatusCode::OK, "ok\n"),
         _ => {}
@@ -66,35 +87,42 @@ pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
 }
 
 fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
-    let (coding, Coded { body, etag }) = negotiation::choose(&request.headers, page);
-    let unchanged = is_unchanged(&request.headers, page);
-    let mut answer = Response::new(Full::new(if unchanged { Bytes::new() } else { body.clone() }));
-    let headers = answer.headers_mut();
-    let max_age = options.max_age_seconds;
-    // RFC 9110, section 15.4.5: what a 200 would have said and a cache needs.
-    headers.insert(header::ETAG, etag.clone());
-    if let Some(modified) = page.modified() {
-        headers.insert(header::LAST_MODIFIED, modified.clone());
-    }
-    headers.insert(
-        header::CACHE_CONTROL,
-        text(&format!("public, max-age={max_age}, stale-while-revalidate={max_age}, stale-if-error={STALE_SECONDS}")),
-    );
-    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    if page.is_feed() {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    }
-    if unchanged {
+    let (coding, coded) = negotiation::choose(&request.headers, page);
+    if is_unchanged(&request.headers, page) {
+        let mut answer = Response::new(Full::default());
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        *answer.headers_mut() = validators(page, coded, options);
         return answer;
     }
+    let mut answer = Response::new(Full::new(coded.body.clone()));
+    let headers = answer.headers_mut();
+    *headers = validators(page, coded, options);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.media_type));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
     if coding != Coding::Identity {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     }
-    safe(headers, page.media_type);
+    if let Some(links) = page.links() {
+        headers.insert(header::LINK, links.clone());
+    }
+    safe(headers, page.kind());
     answer
+}
+
+/// What a 200 and a 304 say alike (RFC 9110, section 15.4.5), with room for everything else.
+fn validators(page: &Page, coded: &Coded, options: &Options) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(header::ETAG, coded.etag.clone());
+    if let Some(modified) = page.modified() {
+        headers.insert(header::LAST_MODIFIED, modified.clone());
+    }
+    headers.insert(header::CACHE_CONTROL, options.cache_control.clone());
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if page.kind() == Kind::Feed {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    }
+    headers
 }
 
 /// RFC 9110, section 13.2.2: `If-None-Match` decides when it is there; only else `If-Modified-Since`.
@@ -132,29 +160,39 @@ fn missing(page: &Page) -> Answer {
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.media_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
-    safe(headers, page.media_type);
+    safe(headers, page.kind());
     answer
 }
 
 fn moved(location: &str) -> Answer {
     let mut answer = plain(StatusCode::MOVED_PERMANENTLY, "");
-    answer.headers_mut().insert(header::LOCATION, text(location));
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    let headers = answer.headers_mut();
+    headers.insert(header::LOCATION, text(location));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    // So that a script on another site may follow.
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer
 }
 
-fn allowed(status: StatusCode, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
+/// RFC 9110, section 9.3.7. For a feed it is also the answer to a preflight (Fetch standard, CORS protocol).
+fn allowed(is_feed: bool) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
     headers.insert(header::ALLOW, HeaderValue::from_static(ALLOW));
-    if status == StatusCode::NO_CONTENT {
+    if is_feed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(ALLOW));
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
-    } else {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(PREFLIGHT_SECONDS));
     }
+    answer
+}
+
+/// RFC 9110, section 15.5.6.
+fn refused() -> Answer {
+    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "405: only GET and HEAD\n");
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(ALLOW));
     answer
 }
 
@@ -167,9 +205,9 @@ fn plain(status: StatusCode, body: &'static str) -> Answer {
     answer
 }
 
-fn safe(headers: &mut HeaderMap, media_type: &str) {
+fn safe(headers: &mut HeaderMap, kind: Kind) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if media_type.starts_with("text/html") {
+    if kind == Kind::Html {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
         let name = HeaderName::from_static("referrer-policy");
         headers.insert(name, HeaderValue::from_static("strict-origin-when-cross-origin"));

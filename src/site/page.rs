@@ -118,6 +118,19 @@ pub struct Page {
     make: Option<Make>,
     coded: [OnceLock<Option<Coded>>; Coding::SMALLEST_FIRST.len()],
     modified: OnceLock<Option<HeaderValue>>,
+    /// What it is related to.
+    links: Option<HeaderValue>,
+}
+
+/// What a page is, as far as the answer to a request depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A feed or a month of one, whichever format.
+    Feed,
+    /// A page for people.
+    Html,
+    /// Anything else.
+    Other,
 }
 
 /// How the bytes of a page are made, and a number that is the same as long as they are.
@@ -155,6 +168,11 @@ impl Page {
         Page { last_modified: Some(moment), modified: OnceLock::new(), ..self }
     }
 
+    /// The same page with a value of Link.
+    pub(super) fn with_links(self, links: Option<HeaderValue>) -> Page {
+        Page { links, ..self }
+    }
+
     fn empty(media_type: &'static str) -> Page {
         Page {
             media_type,
@@ -163,6 +181,7 @@ impl Page {
             make: None,
             coded: Default::default(),
             modified: OnceLock::new(),
+            links: None,
         }
     }
 
@@ -217,9 +236,18 @@ impl Page {
         self.modified.get_or_init(date).as_ref()
     }
 
-    /// Whether it is one of the feeds, whichever format.
-    pub fn is_feed(&self) -> bool {
-        [feed::rss::MEDIA_TYPE, feed::atom::MEDIA_TYPE, feed::json::MEDIA_TYPE].contains(&self.media_type)
+    /// The value of Link (RFC 8288), of a feed or a month of one.
+    pub fn links(&self) -> Option<&HeaderValue> {
+        self.links.as_ref()
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        match self.media_type {
+            feed::rss::MEDIA_TYPE | feed::atom::MEDIA_TYPE | feed::json::MEDIA_TYPE => Kind::Feed,
+            other if other.starts_with("text/html") => Kind::Html,
+            _ => Kind::Other,
+        }
     }
 }
 
@@ -231,6 +259,6 @@ impl fmt::Debug for Page {
 }
 
 /// A header value of what is made here, which is ASCII.
-fn ready(text: &str) -> HeaderValue {
+pub(super) fn ready(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

@@ -174,6 +174,79 @@ async fn methods() {
     assert_eq!((options.status, options.header("access-control-allow-origin")), (204, Some("*")));
 }
 
+/// RFC 8288, section 3; RFC 5005, section 4. A proxy or a program need not look inside to find the other formats.
+#[tokio::test]
+async fn links() {
+    let (old, new) = (digest("2025-04-22", &[("News", &["Old"])]), digest("2025-05-22", &[("News", &["One"])]));
+    let daemon = Folder::with([("2025-04-22.md", old.as_str()), ("2025-05-22.md", new.as_str())]).serve().await;
+    let link = |path: &str, relation: &str, media_type: &str| {
+        format!("<https://news.example.org{path}>; rel=\"{relation}\"; type=\"{media_type}\"")
+    };
+    let (rss, atom, json) = ("application/rss+xml", "application/atom+xml", "application/feed+json");
+    for (path, expected) in [
+        (
+            "/rss.xml",
+            vec![
+                link("/rss.xml", "self", rss),
+                link("/atom.xml", "alternate", atom),
+                link("/feed.json", "alternate", json),
+                link("/", "alternate", "text/html"),
+            ],
+        ),
+        (
+            "/news/feed.json",
+            vec![
+                link("/news/feed.json", "self", json),
+                link("/news/rss.xml", "alternate", rss),
+                link("/news/atom.xml", "alternate", atom),
+                link("/news/", "alternate", "text/html"),
+            ],
+        ),
+        (
+            "/news/archive/2025-04.atom",
+            vec![
+                link("/news/archive/2025-04.atom", "self", atom),
+                link("/news/archive/2025-04.json", "alternate", json),
+                link("/news/atom.xml", "current", atom),
+            ],
+        ),
+        ("/", vec![]),
+        ("/style.css", vec![]),
+    ] {
+        let links = daemon.get(path, &[]).await.header("link").map(str::to_owned);
+        assert_eq!(links.unwrap_or_default(), expected.join(", "), "{path}");
+    }
+}
+
+/// The Fetch standard, CORS protocol: scripts of any site may read feeds, their validators, and ask conditionally.
+#[tokio::test]
+async fn scripts_of_other_sites_may_read_feeds() {
+    let daemon = daemon().await;
+    for path in ["/rss.xml", "/news/feed.json", "/digests/atom.xml"] {
+        for headers in [&[("Origin", "https://example.com")][..], &[("If-None-Match", "*")]] {
+            let answer = daemon.get(path, headers).await;
+            assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
+            assert_eq!(answer.header("access-control-expose-headers"), Some("ETag, Last-Modified, Link"));
+        }
+        let asked = [("Origin", "https://example.com"), ("Access-Control-Request-Method", "GET")];
+        let preflight = daemon.ask("OPTIONS", path, &asked).await;
+        assert_eq!((preflight.status, preflight.body.len()), (204, 0));
+        for (name, value) in [
+            ("access-control-allow-origin", "*"),
+            ("access-control-allow-methods", "GET, HEAD, OPTIONS"),
+            ("access-control-allow-headers", "*"),
+            ("access-control-max-age", "86400"),
+        ] {
+            assert_eq!(preflight.header(name), Some(value), "{path}");
+        }
+    }
+    assert_eq!(daemon.get("/feed", &[]).await.header("access-control-allow-origin"), Some("*"));
+    for path in ["/", "/style.css", "/nope"] {
+        assert_eq!(daemon.get(path, &[]).await.header("access-control-allow-origin"), None, "{path}");
+        assert_eq!(daemon.ask("OPTIONS", path, &[]).await.header("access-control-allow-origin"), None, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn usual_names_lead_to_the_one_address() {
     let daemon = daemon().await;
