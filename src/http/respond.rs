@@ -4,12 +4,12 @@
 //! newcomer gets wrong: query strings never matter, and `Accept` never turns a feed into a page.
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode, Version};
 
+use super::conditions::{self, Condition, Part};
 use super::negotiation;
 use crate::site::{Coded, Coding, Found, Kind, Page, Site};
 
@@ -88,24 +88,52 @@ pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
 
 fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
     let (coding, coded) = negotiation::choose(&request.headers, page);
-    if is_unchanged(&request.headers, page) {
-        let mut answer = Response::new(Full::default());
-        *answer.status_mut() = StatusCode::NOT_MODIFIED;
-        *answer.headers_mut() = validators(page, coded, options);
-        return answer;
+    match conditions::judge(&request.headers, page, coded) {
+        Condition::Holds => {}
+        Condition::Unchanged => return bare(StatusCode::NOT_MODIFIED, validators(page, coded, options)),
+        Condition::Failed => return plain(StatusCode::PRECONDITION_FAILED, "412: the page is another by now\n"),
     }
-    let mut answer = Response::new(Full::new(coded.body.clone()));
-    let headers = answer.headers_mut();
-    *headers = validators(page, coded, options);
+    // Section 14.2: no other method has ranges.
+    let part = match request.method {
+        Method::GET => conditions::part(&request.headers, page, coding, coded),
+        _ => Part::Whole,
+    };
+    let mut headers = validators(page, coded, options);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.media_type));
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if coding != Coding::Identity {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     }
     if let Some(links) = page.links() {
         headers.insert(header::LINK, links.clone());
     }
-    safe(headers, page.kind());
+    safe(&mut headers, page.kind());
+    let length = coded.body.len();
+    match part {
+        Part::Whole => with_body(StatusCode::OK, headers, coded.body.clone()),
+        Part::Bytes(range) => {
+            headers.insert(header::CONTENT_RANGE, text(&format!("bytes {}-{}/{length}", range.start, range.end - 1)));
+            with_body(StatusCode::PARTIAL_CONTENT, headers, coded.body.slice(range))
+        }
+        Part::Unsatisfiable => unsatisfiable(length),
+    }
+}
+
+fn bare(status: StatusCode, headers: HeaderMap) -> Answer {
+    with_body(status, headers, Bytes::new())
+}
+
+fn with_body(status: StatusCode, headers: HeaderMap, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    answer
+}
+
+/// RFC 9110, section 15.5.17.
+fn unsatisfiable(length: usize) -> Answer {
+    let mut answer = plain(StatusCode::RANGE_NOT_SATISFIABLE, "416: the page has no such bytes\n");
+    answer.headers_mut().insert(header::CONTENT_RANGE, text(&format!("bytes */{length}")));
     answer
 }
 
@@ -123,28 +151,6 @@ fn validators(page: &Page, coded: &Coded, options: &Options) -> HeaderMap {
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     }
     headers
-}
-
-/// RFC 9110, section 13.2.2: `If-None-Match` decides when it is there; only else `If-Modified-Since`.
-fn is_unchanged(headers: &HeaderMap, page: &Page) -> bool {
-    if headers.contains_key(header::IF_NONE_MATCH) {
-        let mut values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        return values.any(|value| names_page(value, page));
-    }
-    let since = headers.get(header::IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
-    let since = since.and_then(|value| httpdate::parse_http_date(value).ok()).map(DateTime::<Utc>::from);
-    since.zip(page.last_modified).is_some_and(|(since, modified)| modified <= since)
-}
-
-/// Whether a list of entity tags names the page, by weak comparison (section 8.8.3.2), in whichever encoding.
-///
-/// Proxies that compress add their own mark (`W/`, `-gzip`, `;gzip`) and some clients drop the quotes.
-fn names_page(list: &str, page: &Page) -> bool {
-    list.split(',').map(str::trim).any(|tag| {
-        let opaque = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
-        let rest = opaque.strip_prefix(page.hash());
-        tag == "*" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ';']))
-    })
 }
 
 /// RFC 9110, section 15.6.4: there may be such a page, and it can be shown again later.

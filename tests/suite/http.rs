@@ -71,6 +71,97 @@ async fn conditional_requests() {
     }
 }
 
+/// RFC 9110, sections 13.1.1, 13.1.4 and 13.2.2: the strong ones come first.
+#[tokio::test]
+async fn conditions_that_fail() {
+    let daemon = daemon().await;
+    let first = daemon.get("/rss.xml", &[]).await;
+    let (tag, modified) = (first.header("etag").unwrap(), first.header("last-modified").unwrap());
+    let weak = format!("W/{tag}");
+    let table: &[(&[(&str, &str)], u16)] = &[
+        (&[("If-Match", tag)], 200),
+        (&[("If-Match", "*")], 200),
+        (&[("If-Match", "\"other\"")], 412),
+        (&[("If-Match", &weak)], 412),
+        (&[("If-Match", tag), ("Accept-Encoding", "gzip")], 412),
+        (&[("If-Match", "\"other\""), ("If-None-Match", tag)], 412),
+        (&[("If-Match", tag), ("If-None-Match", tag)], 304),
+        (&[("If-Unmodified-Since", modified)], 200),
+        (&[("If-Unmodified-Since", "Wed, 01 Jan 2020 00:00:00 GMT")], 412),
+        (&[("If-Unmodified-Since", "once")], 200),
+        (&[("If-Match", tag), ("If-Unmodified-Since", "Wed, 01 Jan 2020 00:00:00 GMT")], 200),
+    ];
+    for (headers, status) in table {
+        assert_eq!(daemon.get("/rss.xml", headers).await.status, *status, "{headers:?}");
+    }
+}
+
+/// RFC 9110, sections 13.1.5, 14.1.2, 14.2, 15.3.7 and 15.5.17.
+#[tokio::test]
+async fn ranges() {
+    let daemon = daemon().await;
+    let whole = daemon.get("/rss.xml", &[]).await;
+    let (tag, modified) = (whole.header("etag").unwrap(), whole.header("last-modified").unwrap());
+    let (weak, length) = (format!("W/{tag}"), whole.body.len());
+    let (all, half) = (0..length, 10..length);
+    let (to_the_end, beyond) = (format!("bytes=10-{length}"), format!("bytes={length}-"));
+    let table: &[(&[(&str, &str)], Option<std::ops::Range<usize>>)] = &[
+        (&[("Range", "bytes=0-0")], Some(0..1)),
+        (&[("Range", "bytes=10-19")], Some(10..20)),
+        (&[("Range", "Bytes=10-19")], Some(10..20)),
+        (&[("Range", "bytes=10-")], Some(half.clone())),
+        (&[("Range", &to_the_end)], Some(half.clone())),
+        (&[("Range", "bytes=10-99999999999999999999999")], Some(half.clone())),
+        (&[("Range", "bytes=-5")], Some(length - 5..length)),
+        (&[("Range", "bytes=-99999999999999999999999")], Some(all)),
+        (&[("Range", &beyond)], Some(0..0)),
+        (&[("Range", "bytes=99999999999999999999999-")], Some(0..0)),
+        (&[("Range", "bytes=-0")], Some(0..0)),
+        // What is no range, or several, is the whole.
+        (&[("Range", "bytes=5-2")], None),
+        (&[("Range", "bytes=0-1,3-4")], None),
+        (&[("Range", "bytes=-")], None),
+        (&[("Range", "bytes=+1-2")], None),
+        (&[("Range", "bytes")], None),
+        (&[("Range", "lines=0-1")], None),
+        (&[("Range", "bytes=0-1"), ("If-Range", tag)], Some(0..2)),
+        (&[("Range", "bytes=0-1"), ("If-Range", modified)], Some(0..2)),
+        (&[("Range", "bytes=0-1"), ("If-Range", "\"other\"")], None),
+        (&[("Range", "bytes=0-1"), ("If-Range", &weak)], None),
+        (&[("Range", "bytes=0-1"), ("If-Range", "Fri, 01 Jan 2100 00:00:00 GMT")], None),
+        // Of another coding the client has other bytes, and a date does not tell them apart.
+        (&[("Range", "bytes=0-1"), ("If-Range", tag), ("Accept-Encoding", "gzip")], None),
+        (&[("Range", "bytes=0-1"), ("If-Range", modified), ("Accept-Encoding", "gzip")], None),
+    ];
+    for (headers, range) in table {
+        let answer = daemon.get("/rss.xml", headers).await;
+        let told = answer.header("content-range").map(str::to_owned);
+        match range.clone() {
+            None => assert_eq!((answer.status, told), (200, None), "{headers:?}"),
+            Some(range) if range.is_empty() => {
+                assert_eq!((answer.status, told), (416, Some(format!("bytes */{length}"))), "{headers:?}");
+            }
+            Some(range) => {
+                let expected = format!("bytes {}-{}/{length}", range.start, range.end - 1);
+                assert_eq!((answer.status, told), (206, Some(expected)), "{headers:?}");
+                for name in ["etag", "last-modified", "cache-control", "vary"] {
+                    assert_eq!(answer.header(name), whole.header(name), "{name}");
+                }
+                assert_eq!(answer.body, whole.body[range]);
+            }
+        }
+    }
+    assert_eq!(whole.header("accept-ranges"), Some("bytes"));
+    // Ranges are of the coding's bytes, which can be put together by its own tag.
+    let gzip = daemon.get("/rss.xml", &[("Accept-Encoding", "gzip")]).await;
+    let rest = [("Accept-Encoding", "gzip"), ("Range", "bytes=100-"), ("If-Range", gzip.header("etag").unwrap())];
+    assert_eq!(daemon.get("/rss.xml", &rest).await.body, gzip.body[100..]);
+    // What the client has needs no part of it (section 13.2.2), and HEAD has no ranges (section 14.2).
+    let unchanged = daemon.get("/rss.xml", &[("Range", "bytes=0-1"), ("If-None-Match", tag)]).await;
+    assert_eq!(unchanged.status, 304);
+    assert_eq!(daemon.ask("HEAD", "/rss.xml", &[("Range", "bytes=0-1")]).await.status, 200);
+}
+
 /// RFC 9110, section 12.5.3. Of codings that a client likes as well, the smallest is sent; measured, that is br, then zstd.
 #[tokio::test]
 async fn encodings() {
