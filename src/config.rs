@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 use url::Url;
 
-use crate::digest::text::{language_tag, one_line};
+use crate::digest::text::{language_tag, one_line, slug};
 use crate::digest::{self, DateRules, DateSource, Dedupe, IssueDates, ItemForm, Prose, Rules, SectionRule};
 use crate::http::{respond, server};
 use crate::ledger::guard;
@@ -183,6 +183,18 @@ pub struct SectionKeys {
     unknown: UnknownKey,
     level: Option<usize>,
     skip: Vec<String>,
+    retired: Vec<RetiredKey>,
+    moved: BTreeMap<String, String>,
+}
+
+/// One of `sections.retired`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetiredKey {
+    slug: String,
+    since: String,
+    #[serde(default)]
+    successor: Option<String>,
 }
 
 /// One of `sections.known`.
@@ -341,6 +353,7 @@ impl Default for FeedKeys {
 pub struct ServerKeys {
     listen: SocketAddr,
     max_age_seconds: u32,
+    deltas: bool,
     header_seconds: u64,
     stall_seconds: u64,
     drain_seconds: u64,
@@ -353,6 +366,7 @@ impl Default for ServerKeys {
         ServerKeys {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             max_age_seconds: options.respond.max_age_seconds,
+            deltas: options.respond.deltas,
             header_seconds: options.header_timeout.as_secs(),
             stall_seconds: options.stall_timeout.as_secs(),
             drain_seconds: options.drain_timeout.as_secs(),
@@ -517,7 +531,13 @@ fn resolve(config: &Config, folder: &Path, overrides: &Overrides) -> anyhow::Res
         library: library_options(&config.content)?,
         watch: watch_options(&config.watch)?,
         guard: guard(&config.guard)?,
-        site: site::Options { ids: ids(config, &base_url, &rules)?, feeds: feeds(config, base_url)?, rules },
+        site: site::Options {
+            ids: ids(config, &base_url, &rules)?,
+            feeds: feeds(config, base_url)?,
+            rules,
+            retired: retired(&config.sections)?,
+            moved: moved(&config.sections)?,
+        },
         server: server_options(&config.server)?,
         listen,
         state,
@@ -580,6 +600,28 @@ fn rules(config: &Config) -> anyhow::Result<Rules> {
     };
     digest::check_rules(&rules).map_err(|message| anyhow!("sections: {message}"))?;
     Ok(rules)
+}
+
+fn retired(keys: &SectionKeys) -> anyhow::Result<Vec<site::Retired>> {
+    let retired = keys.retired.iter().map(|RetiredKey { slug: name, since, successor }| {
+        for name in std::iter::once(name).chain(successor) {
+            ensure!(*name == slug(name) && !name.is_empty(), "sections.retired: `{name}` is no slug of a section");
+        }
+        ensure!(successor.as_ref() != Some(name), "sections.retired: `{name}` cannot be its own successor");
+        let since = since.parse().with_context(|| format!("sections.retired: write `{since}` as 2025-05-22"))?;
+        Ok(site::Retired { slug: name.clone(), since, successor: successor.clone() })
+    });
+    retired.collect()
+}
+
+fn moved(keys: &SectionKeys) -> anyhow::Result<BTreeMap<String, String>> {
+    for (old, new) in &keys.moved {
+        ensure!(*new == slug(new) && !new.is_empty(), "sections.moved: `{new}` is no slug of a section");
+        ensure!(!keys.moved.contains_key(new), "sections.moved: `{old}` leads to `{new}`, which is moved itself");
+        let is_known = keys.known.iter().any(|section| section.slug == *old);
+        ensure!(!is_known, "sections.moved: `{old}` is one of sections.known, so it is still there");
+    }
+    Ok(keys.moved.clone())
 }
 
 fn dates(keys: &DateKeys) -> anyhow::Result<DateRules> {
@@ -707,11 +749,13 @@ fn server_options(keys: &ServerKeys) -> anyhow::Result<server::Options> {
         keys.header_seconds < keys.drain_seconds,
         "server.drain_seconds: more than header_seconds, or a stop would cut off honest requests"
     );
+    let mut respond = respond::Options::new(keys.max_age_seconds);
+    respond.deltas = keys.deltas;
     Ok(server::Options {
         header_timeout: Duration::from_secs(keys.header_seconds),
         stall_timeout: Duration::from_secs(keys.stall_seconds),
         drain_timeout: Duration::from_secs(keys.drain_seconds),
         max_connections: keys.max_connections,
-        respond: respond::Options::new(keys.max_age_seconds),
+        respond,
     })
 }

@@ -2,10 +2,12 @@
 //!
 //! Equal content, ledger and options give equal bytes: no clock, no file time, no order of a hash map, no version.
 
+mod delta;
 mod links;
 mod opml;
 mod page;
 mod pages;
+mod retired;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,8 +19,10 @@ use crate::digest::Rules;
 use crate::feed::archive::Month;
 use crate::feed::{self, Feed};
 use crate::ledger::{self, Settled, Shown, ShownPage, Snapshot, Validators};
+use delta::{Numbered, Past};
 use page::Make;
 pub use page::{Coded, Coding, Kind, Page};
+pub use retired::{FAREWELL_DAYS, Retired};
 
 /// Every route with its page.
 #[derive(Debug)]
@@ -37,6 +41,12 @@ pub struct Site {
     pub shown: Shown,
     /// Whether there are more routes, which cannot be shown now.
     pub is_partial: bool,
+    /// Old slugs of sections, and their new ones.
+    pub moved: BTreeMap<String, String>,
+    /// What is shown for everything of a section that has ended, by its slug.
+    pub gone: BTreeMap<String, Arc<Page>>,
+    /// When another site would be built of the same digests.
+    pub next: Option<DateTime<Utc>>,
 }
 
 /// What a route leads to.
@@ -46,6 +56,8 @@ pub enum Found<'s> {
     Page(&'s Arc<Page>),
     /// The one address of what was asked for.
     Moved(String),
+    /// What is gone for good, and a page that says so.
+    Gone(&'s Arc<Page>),
     /// Nothing.
     Missing,
 }
@@ -59,6 +71,10 @@ pub struct Options {
     pub rules: Rules,
     /// How ids are made.
     pub ids: ledger::Options,
+    /// Sections that have ended.
+    pub retired: Vec<Retired>,
+    /// Old slugs of sections, and their new ones.
+    pub moved: BTreeMap<String, String>,
 }
 
 /// Names under which people look for feeds, and where they are.
@@ -88,7 +104,10 @@ impl Site {
         validators: &Validators,
         now: DateTime<Utc>,
     ) -> Site {
-        let feeds = feed::gather(digests, &options.rules, &options.feeds, &options.ids);
+        let mut feeds = feed::gather(digests, &options.rules, &options.feeds, &options.ids);
+        // As if nothing had been retired: what its publisher ends is no loss for the guard.
+        let shown = feeds.shown();
+        let (ended, next) = retired::take(&mut feeds, options, now);
         let mut builder =
             Builder { previous, validators, now, base_url: &options.feeds.base_url, pages: BTreeMap::new() };
         for feed in feeds.iter() {
@@ -99,6 +118,14 @@ impl Site {
         }
         builder.add("/feeds.opml", opml::render(&feeds), opml::MEDIA_TYPE);
         pages::add(&mut builder, digests, &feeds, &options.feeds);
+        let mut gone = BTreeMap::new();
+        for ended in &ended {
+            if let Some(farewell) = &ended.farewell {
+                builder.feed(farewell);
+                builder.add(&farewell.route, pages::section(farewell, &feeds), pages::MEDIA_TYPE);
+            }
+            gone.insert(ended.slug.clone(), Arc::new(Page::new(pages::gone(ended, &feeds), pages::MEDIA_TYPE, now)));
+        }
         let not_found = builder.page("", pages::not_found(&feeds), pages::MEDIA_TYPE);
         Site {
             pages: builder.pages,
@@ -106,8 +133,11 @@ impl Site {
             root: feed::root_path(&options.feeds.base_url),
             digests: digests.len(),
             items: digests.iter().map(|settled| settled.len()).sum(),
-            shown: feeds.shown(),
+            shown,
             is_partial: false,
+            moved: options.moved.clone(),
+            gone,
+            next,
         }
     }
 
@@ -127,6 +157,9 @@ impl Site {
             items: 0,
             shown: Shown::new(),
             is_partial: true,
+            moved: options.moved.clone(),
+            gone: BTreeMap::new(),
+            next: None,
         }
     }
 
@@ -150,8 +183,30 @@ impl Site {
         format!("{}{route}", self.root)
     }
 
-    /// What a route leads to.
+    /// What a route leads to. Where there is a page, nothing is allocated.
     pub fn find(&self, path: &str) -> Found<'_> {
+        match self.here(path) {
+            Found::Missing => self.elsewhere(path),
+            found => found,
+        }
+    }
+
+    /// What was once below another slug.
+    fn elsewhere(&self, path: &str) -> Found<'_> {
+        let inside = path.strip_prefix('/').unwrap_or(path);
+        let (slug, rest) = inside.split_once('/').unwrap_or((inside, ""));
+        if let Some(new) = self.moved.get(slug) {
+            let route = format!("/{new}/{rest}");
+            return match self.here(&route) {
+                Found::Page(_) => Found::Moved(route),
+                Found::Missing => self.gone.get(new).map_or(Found::Missing, Found::Gone),
+                found => found,
+            };
+        }
+        self.gone.get(slug).map_or(Found::Missing, Found::Gone)
+    }
+
+    fn here(&self, path: &str) -> Found<'_> {
         if let Some(page) = self.pages.get(path) {
             return Found::Page(page);
         }
@@ -193,6 +248,9 @@ fn media_type_of(route: &str) -> Option<&'static str> {
     })
 }
 
+/// A feed as bytes.
+type Render = fn(&Feed) -> Vec<u8>;
+
 struct Builder<'p> {
     previous: Option<&'p Site>,
     validators: &'p Validators,
@@ -203,15 +261,22 @@ struct Builder<'p> {
 
 impl Builder<'_> {
     fn feed(&mut self, feed: &Feed) {
-        let route = |file: &str| format!("{}{file}", feed.route);
-        self.add(&route("rss.xml"), feed::rss::render(feed), feed::rss::MEDIA_TYPE);
-        self.add(&route("atom.xml"), feed::atom::render(feed), feed::atom::MEDIA_TYPE);
-        self.add(&route("feed.json"), feed::json::render(feed), feed::json::MEDIA_TYPE);
+        let numbered = Arc::new(Numbered::new(feed.clone()));
+        let formats: [(&str, &'static str, Render); 3] = [
+            ("rss.xml", feed::rss::MEDIA_TYPE, feed::rss::render),
+            ("atom.xml", feed::atom::MEDIA_TYPE, feed::atom::render),
+            ("feed.json", feed::json::MEDIA_TYPE, feed::json::render),
+        ];
+        for (file, media_type, render) in formats {
+            let route = format!("{}{file}", feed.route);
+            let past = Past::new(numbered.clone(), render);
+            let page = self.finished(&route, Page::new(render(feed), media_type, self.now).with_past(past));
+            self.pages.insert(route, page);
+        }
     }
 
     /// A month of a feed, whose documents are made when they are asked for.
     fn month(&mut self, month: &Month) {
-        type Render = fn(&Feed) -> Vec<u8>;
         let formats: [(&str, &'static str, Render); 2] = [
             ("atom", feed::atom::MEDIA_TYPE, feed::atom::render),
             ("json", feed::json::MEDIA_TYPE, feed::json::render),
@@ -234,12 +299,16 @@ impl Builder<'_> {
         self.pages.insert(route.to_owned(), page);
     }
 
+    fn page(&self, route: &str, body: impl Into<Bytes>, media_type: &'static str) -> Arc<Page> {
+        self.finished(route, Page::new(body, media_type, self.now))
+    }
+
     /// Last-Modified moves whenever the bytes do (RFC 9110, section 8.8.2): to now at the latest, and never back, not even
     /// over a restart: curl, and newsboat with it, drops a new body that is older than what it was told before. So a page of
     /// which nothing is known was modified now.
-    fn page(&self, route: &str, body: impl Into<Bytes>, media_type: &'static str) -> Arc<Page> {
+    fn finished(&self, route: &str, page: Page) -> Arc<Page> {
         let now = DateTime::from_timestamp(self.now.timestamp(), 0).unwrap_or(self.now);
-        let page = Page::new(body, media_type, now).with_links(links::of(self.base_url, route));
+        let page = page.with_links(links::of(self.base_url, route));
         let previous = self.previous.and_then(|site| match route {
             "" => Some(&site.not_found),
             route => site.pages.get(route),
@@ -254,6 +323,10 @@ impl Builder<'_> {
             Some((hash, modified)) if hash == page.hash() => modified,
             Some((_, modified)) => now.max(modified + TimeDelta::seconds(1)),
         };
-        Arc::new(page.modified_at(modified))
+        let page = page.modified_at(modified);
+        Arc::new(match previous {
+            Some(previous) => page.after(previous),
+            None => page,
+        })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 
 use super::Builder;
+use super::retired::Ended;
 use crate::digest::Section;
 use crate::feed::{self, Feed, Feeds, absolute, digest_route};
 use crate::ledger::{Identity, Settled, Standing};
@@ -137,6 +138,15 @@ struct NotFound<'a> {
     frame: Frame<'a>,
 }
 
+#[derive(Template)]
+#[template(path = "gone.html")]
+struct Gone<'a> {
+    frame: Frame<'a>,
+    name: &'a str,
+    title: &'a str,
+    route: &'a str,
+}
+
 /// Adds every page to a site.
 pub(super) fn add(builder: &mut Builder<'_>, digests: &[Arc<Settled>], feeds: &Feeds, options: &feed::Options) {
     builder.add("/", home(digests, feeds, options), MEDIA_TYPE);
@@ -162,6 +172,12 @@ pub(super) fn not_found(feeds: &Feeds) -> String {
     render(&NotFound { frame: Frame::new("Not found", feeds, &feeds.all, "/") })
 }
 
+/// What is shown for everything of a section that has ended.
+pub(super) fn gone(ended: &Ended, feeds: &Feeds) -> String {
+    let Ended { name, instead: (title, route), .. } = ended;
+    render(&Gone { frame: Frame::new(&format!("{name} has ended"), feeds, &feeds.all, "/"), name, title, route })
+}
+
 fn home(digests: &[Arc<Settled>], feeds: &Feeds, options: &feed::Options) -> String {
     let cards = feeds.sections.iter().map(|feed| Card {
         feed,
@@ -174,7 +190,8 @@ fn home(digests: &[Arc<Settled>], feeds: &Feeds, options: &feed::Options) -> Str
     })
 }
 
-fn section(feed: &Feed, feeds: &Feeds) -> String {
+/// The page of a section.
+pub(super) fn section(feed: &Feed, feeds: &Feeds) -> String {
     let mut days: Vec<Day<'_>> = Vec::new();
     for entry in feed.entries.iter().take(NEWEST) {
         let date = entry.published.date_naive().to_string();

@@ -66,6 +66,9 @@ fn mistakes_are_told_with_line_and_remedy() {
         ("ids: {authority: 'a b'}\n", "ids.authority: `a b` is neither a domain nor a mail address"),
         ("server: {header_seconds: 20}\n", "server.drain_seconds: more than header_seconds"),
         ("server: {listen: nowhere}\n", "server.listen: invalid socket address syntax"),
+        ("sections: {moved: {a: b, b: c}}\n", "sections.moved: `a` leads to `b`, which is moved itself"),
+        ("sections: {retired: [{slug: a, since: May}]}\n", "sections.retired: write `May` as 2025-05-22"),
+        ("sections: {retired: [{slug: A b, since: 2025-05-22}]}\n", "sections.retired: `A b` is no slug of a section"),
         ("content: {ignore: ['a[']}\n", "content.ignore: `a[`"),
     ] {
         let told = error(yaml);

@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use feedmill::site::Coding;
 
-use crate::harness::{Answer, Daemon, Folder, digest};
+use crate::harness::{Answer, Daemon, Folder, body, digest, json, moment, titles};
 
 async fn daemon() -> Daemon {
     let text = digest("2025-05-22", &[("News", &["One", "Two", "Three"]), ("Papers", &["Paper"])]);
@@ -338,6 +338,79 @@ async fn scripts_of_other_sites_may_read_feeds() {
     }
 }
 
+/// RFC 3229, sections 5.3, 10.4.1, 10.5 and 10.8, with the instance manipulation `feed`.
+#[tokio::test]
+async fn deltas() {
+    let mut daemon = daemon().await;
+    let formats = ["rss.xml", "atom.xml", "feed.json"];
+    let mut bases = Vec::new();
+    for file in formats {
+        let gzip = daemon.get(&format!("/{file}"), &[("Accept-Encoding", "gzip")]).await;
+        bases.push(gzip.header("etag").unwrap().to_owned());
+    }
+    daemon.folder.write("2025-05-23.md", digest("2025-05-23", &[("News", &["Four", "Five"])]));
+    daemon.until_titles(&["Four", "Five", "One", "Two", "Three", "Paper"]).await;
+    let corrected = digest("2025-05-22", &[("News", &["One", "Two (corrected)", "Three"]), ("Papers", &["Paper"])]);
+    daemon.folder.write("2025-05-22.md", corrected.replace("two-corrected", "two"));
+    daemon.until_titles(&["Four", "Five", "One", "Two (corrected)", "Three", "Paper"]).await;
+    for (file, base) in formats.iter().zip(&bases) {
+        let path = format!("/{file}");
+        let whole = daemon.get(&path, &[]).await;
+        for manipulation in ["feed", "vcdiff, FEED;q=0.5"] {
+            let delta = daemon.get(&path, &[("A-IM", manipulation), ("If-None-Match", base)]).await;
+            assert_eq!(delta.status, 226, "{path}");
+            assert_eq!((delta.header("im"), delta.header("delta-base")), (Some("feed"), Some(base.as_str())));
+            assert_eq!(delta.header("vary"), Some("Accept-Encoding, A-IM"));
+            assert_eq!(delta.header("cache-control"), Some("no-store, im, max-age=60"));
+            for name in ["etag", "last-modified", "content-type", "link"] {
+                assert_eq!(delta.header(name), whole.header(name), "{name}");
+            }
+            let feed = feed_rs::parser::parse(delta.body.as_slice()).unwrap();
+            let titles: Vec<_> =
+                feed.entries.iter().map(|entry| entry.title.as_ref().unwrap().content.as_str()).collect();
+            assert_eq!(titles, ["Four", "Five", "Two (corrected)"], "{path}");
+        }
+        let packed = [("A-IM", "feed"), ("If-None-Match", base), ("Accept-Encoding", "gzip")];
+        let packed = daemon.get(&path, &packed).await;
+        assert_eq!((packed.status, packed.header("content-encoding")), (226, Some("gzip")));
+        let tag = whole.header("etag").unwrap();
+        assert_eq!(packed.header("etag").unwrap(), format!("\"{}-gzip\"", tag.trim_matches('"')));
+        let weak = format!("\"x\", W/{base}");
+        let table: &[(&[(&str, &str)], u16)] = &[
+            (&[("A-IM", "feed"), ("If-None-Match", &weak)], 226),
+            (&[("A-IM", "feed"), ("If-None-Match", tag)], 304),
+            (&[("A-IM", "feed"), ("If-None-Match", "\"0123456789abcdef\"")], 200),
+            (&[("A-IM", "feed")], 200),
+            (&[("A-IM", "feed;q=0"), ("If-None-Match", base)], 200),
+            (&[("A-IM", "vcdiff"), ("If-None-Match", base)], 200),
+            (&[("If-None-Match", base)], 200),
+            (&[("A-IM", "feed"), ("If-None-Match", base), ("Range", "bytes=0-1")], 206),
+            // What rss2email asks with; it takes 226 for an error.
+            (
+                &[("A-IM", "feed"), ("If-None-Match", base), ("User-Agent", "feedparser/6.0.10 +https://example.org")],
+                200,
+            ),
+        ];
+        for (headers, status) in table {
+            assert_eq!(daemon.get(&path, headers).await.status, *status, "{path} {headers:?}");
+        }
+    }
+}
+
+/// A delta cannot tell what is gone, and one with everything saves nothing: both get the whole.
+#[tokio::test]
+async fn where_a_delta_tells_nothing_the_whole_is_sent() {
+    let text = digest("2025-05-22", &[("News", &["One", "Two"])]);
+    let mut daemon = Folder::with([("2025-05-22.md", text.as_str())]).serve().await;
+    let first = daemon.get("/rss.xml", &[]).await.header("etag").unwrap().to_owned();
+    daemon.folder.write("2025-05-22.md", digest("2025-05-22", &[("News", &["One"])]));
+    daemon.until_titles(&["One"]).await;
+    assert_eq!(daemon.get("/rss.xml", &[("A-IM", "feed"), ("If-None-Match", &first)]).await.status, 200);
+    daemon.folder.write("2025-05-22.md", text.replace("About", "On").replace("### Two", "### Three"));
+    daemon.until_titles(&["One", "Three"]).await;
+    assert_eq!(daemon.get("/rss.xml", &[("A-IM", "feed"), ("If-None-Match", &first)]).await.status, 200);
+}
+
 #[tokio::test]
 async fn usual_names_lead_to_the_one_address() {
     let daemon = daemon().await;
@@ -404,6 +477,60 @@ async fn ask(mut client: tokio::net::TcpStream, path: &str) -> (u16, Option<Stri
     let head = String::from_utf8_lossy(&text).into_owned();
     let location = head.lines().find_map(|line| line.strip_prefix("location: ")).map(str::to_owned);
     (head.split(' ').nth(1).unwrap().parse().unwrap(), location)
+}
+
+/// RFC 9110, section 15.4.2: one hop to the new slug, whatever was asked for below the old one.
+#[tokio::test]
+async fn a_section_with_a_new_slug_is_found_by_the_old_one() {
+    let (old, new) = (digest("2025-04-22", &[("News", &["Old"])]), digest("2025-05-22", &[("News", &["One"])]));
+    let folder = Folder::with([("2025-04-22.md", old.as_str()), ("2025-05-22.md", new.as_str())]);
+    let daemon = folder.serve_with("sections: {moved: {xin-wen: news, nothing: nowhere}}").await;
+    for (path, status, location) in [
+        ("/xin-wen/", 301, Some("/news/")),
+        ("/xin-wen", 301, Some("/news/")),
+        ("/xin-wen/rss.xml?x=y", 301, Some("/news/rss.xml")),
+        ("/xin-wen/feed", 301, Some("/news/rss.xml")),
+        ("/xin-wen/archive/2025-04.atom", 301, Some("/news/archive/2025-04.atom")),
+        ("/xin-wen/nope", 404, None),
+        ("/nothing/rss.xml", 404, None),
+    ] {
+        let answer = daemon.get(path, &[]).await;
+        assert_eq!((answer.status, answer.header("location")), (status, location), "{path}");
+    }
+}
+
+/// RFC 9110, section 15.5.11. A reader hears of the end first, by an entry that has the same id and dates at every build.
+#[tokio::test]
+async fn a_retired_section_says_farewell_and_is_gone_after_a_month() {
+    let text = digest("2025-05-22", &[("News", &["One"]), ("Jobs", &["Job"])]);
+    let folder = Folder::with([("2025-05-22.md", text.as_str())]);
+    let yaml =
+        "sections: {retired: [{slug: jobs, since: 2025-06-01, successor: news}, {slug: old, since: 2025-06-01}]}";
+    let before = folder.site_with(yaml, "2025-06-01T07:59:59Z");
+    assert_eq!(titles(&before, "/jobs/"), ["Job"]);
+    assert_eq!(before.next, Some(moment("2025-06-01T08:00:00Z")));
+    for now in ["2025-06-01T08:00:00Z", "2025-07-01T07:59:59Z"] {
+        let site = folder.site_with(yaml, now);
+        let feed = json(&site, "/jobs/");
+        assert_eq!(titles(&site, "/jobs/"), ["Jobs has ended"], "{now}");
+        assert_eq!(feed["items"][0]["id"], "tag:news.example.org,2025:farewell/jobs");
+        assert_eq!(feed["items"][0]["date_published"], "2025-06-01T08:00:00+00:00");
+        assert_eq!(feed["items"][0]["url"], "https://news.example.org/news/");
+        assert_eq!(titles(&site, "/old/"), ["old has ended"]);
+        assert!(body(&site, "/jobs/").contains("Jobs has ended"));
+        assert!(!body(&site, "/").contains("/jobs/") && !body(&site, "/feeds.opml").contains("/jobs/"));
+        assert_eq!(site.next, Some(moment("2025-07-01T08:00:00Z")));
+        // What its publisher ends is no loss for the guard.
+        assert_eq!(site.shown["/jobs/"].len(), 1);
+    }
+    assert_eq!(folder.site_with(yaml, "2025-07-01T08:00:00Z").next, None);
+    let daemon = folder.serve_with(yaml).await;
+    for path in ["/jobs/", "/jobs", "/jobs/rss.xml", "/jobs/archive/2025-05.atom", "/old/feed.json"] {
+        let answer = daemon.get(path, &[]).await;
+        assert_eq!((answer.status, answer.header("content-type")), (410, Some("text/html; charset=utf-8")), "{path}");
+        assert!(answer.text().contains("has ended") && answer.text().contains("Read on at"));
+    }
+    assert_eq!(daemon.get("/news/rss.xml", &[]).await.status, 200);
 }
 
 /// RFC 9112, section 3.2, and the limits of the server.
