@@ -7,19 +7,20 @@ mod unknown;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use chrono::NaiveTime;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 use url::Url;
 
 use crate::digest::text::{language_tag, one_line, slug};
 use crate::digest::{self, DateRules, DateSource, Dedupe, IssueDates, ItemForm, Prose, Rules, SectionRule};
-use crate::http::{respond, server};
+use crate::http::{limit, respond, server};
 use crate::ledger::guard;
 use crate::library::watch;
 use crate::{feed, ledger, library, site};
@@ -357,7 +358,13 @@ pub struct ServerKeys {
     header_seconds: u64,
     stall_seconds: u64,
     drain_seconds: u64,
+    max_head_bytes: usize,
+    max_headers: usize,
     max_connections: usize,
+    connections_per_address: usize,
+    full_answers_per_hour: u32,
+    full_answers_at_once: u32,
+    trusted_proxies: Vec<String>,
 }
 
 impl Default for ServerKeys {
@@ -370,7 +377,13 @@ impl Default for ServerKeys {
             header_seconds: options.header_timeout.as_secs(),
             stall_seconds: options.stall_timeout.as_secs(),
             drain_seconds: options.drain_timeout.as_secs(),
+            max_head_bytes: options.max_head_bytes,
+            max_headers: options.max_headers,
             max_connections: options.max_connections,
+            connections_per_address: options.connections_per_address,
+            full_answers_per_hour: options.limit.per_hour,
+            full_answers_at_once: options.limit.at_once,
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -740,6 +753,14 @@ fn timezone(name: &str) -> anyhow::Result<chrono_tz::Tz> {
     })
 }
 
+/// A network, or one address.
+fn network(text: &str) -> anyhow::Result<IpNet> {
+    let one = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse::<IpNet>()
+        .or_else(|_| one())
+        .with_context(|| format!("server.trusted_proxies: write `{text}` as 10.0.0.0/8 or 192.0.2.1"))
+}
+
 fn server_options(keys: &ServerKeys) -> anyhow::Result<server::Options> {
     ensure!((1..=1_000_000).contains(&keys.max_connections), "server.max_connections: 1 to 1000000");
     let longest = keys.header_seconds.max(keys.stall_seconds).max(keys.drain_seconds);
@@ -749,13 +770,28 @@ fn server_options(keys: &ServerKeys) -> anyhow::Result<server::Options> {
         keys.header_seconds < keys.drain_seconds,
         "server.drain_seconds: more than header_seconds, or a stop would cut off honest requests"
     );
+    ensure!(
+        (8192..=1 << 20).contains(&keys.max_head_bytes),
+        "server.max_head_bytes: 8192 to 1048576; browsers send up to 8192"
+    );
+    ensure!((1..=10_000).contains(&keys.max_headers), "server.max_headers: 1 to 10000");
+    ensure!(keys.connections_per_address > 0, "server.connections_per_address: 0 would refuse everybody");
+    ensure!(
+        keys.full_answers_at_once > 0 && keys.full_answers_per_hour <= 1_000_000,
+        "server: full_answers_at_once is at least 1, full_answers_per_hour at most 1000000, and 0 for no limit"
+    );
     let mut respond = respond::Options::new(keys.max_age_seconds);
     respond.deltas = keys.deltas;
     Ok(server::Options {
         header_timeout: Duration::from_secs(keys.header_seconds),
         stall_timeout: Duration::from_secs(keys.stall_seconds),
         drain_timeout: Duration::from_secs(keys.drain_seconds),
+        max_head_bytes: keys.max_head_bytes,
+        max_headers: keys.max_headers,
         max_connections: keys.max_connections,
+        connections_per_address: keys.connections_per_address,
+        trusted_proxies: keys.trusted_proxies.iter().map(|text| network(text)).collect::<anyhow::Result<_>>()?,
+        limit: limit::Options { per_hour: keys.full_answers_per_hour, at_once: keys.full_answers_at_once },
         respond,
     })
 }

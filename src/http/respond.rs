@@ -265,7 +265,8 @@ fn refused() -> Answer {
     answer
 }
 
-fn plain(status: StatusCode, body: &'static str) -> Answer {
+/// A sentence.
+pub(super) fn plain(status: StatusCode, body: &'static str) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

@@ -105,7 +105,8 @@ async fn ranges() {
     let (weak, length) = (format!("W/{tag}"), whole.body.len());
     let (all, half) = (0..length, 10..length);
     let (to_the_end, beyond) = (format!("bytes=10-{length}"), format!("bytes={length}-"));
-    let table: &[(&[(&str, &str)], Option<std::ops::Range<usize>>)] = &[
+    type Case<'c> = (&'c [(&'c str, &'c str)], Option<std::ops::Range<usize>>);
+    let table: &[Case<'_>] = &[
         (&[("Range", "bytes=0-0")], Some(0..1)),
         (&[("Range", "bytes=10-19")], Some(10..20)),
         (&[("Range", "Bytes=10-19")], Some(10..20)),
@@ -557,4 +558,71 @@ async fn a_half_sent_request_does_not_hold_a_stop_for_long() {
     let mut half = std::net::TcpStream::connect(daemon.address).unwrap();
     std::io::Write::write_all(&mut half, b"GET / HTTP/1.1\r\nHo").unwrap();
     daemon.stop().await;
+}
+
+/// RFC 6585, section 4; RFC 9110, section 10.2.3. Who asks conditionally is never refused, nor is anybody else.
+#[tokio::test]
+async fn who_fetches_whole_feeds_too_often_is_asked_to_wait() {
+    let text = digest("2025-05-22", &[("News", &["One", "Two", "Three"])]);
+    let yaml = "server: {trusted_proxies: [127.0.0.0/8], full_answers_per_hour: 60, full_answers_at_once: 2}";
+    let daemon = Folder::with([("2025-05-22.md", text.as_str())]).serve_with(yaml).await;
+    let (one, other) = (("X-Forwarded-For", "198.51.100.1, 203.0.113.7"), ("Forwarded", "for=\"[2001:db8::1]\""));
+    let tag = daemon.get("/rss.xml", &[one]).await.header("etag").unwrap().to_owned();
+    assert_eq!(daemon.get("/rss.xml", &[one]).await.status, 200);
+    let refused = daemon.get("/rss.xml", &[one, ("User-Agent", "")]).await;
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert_eq!((refused.status, refused.header("cache-control")), (429, Some("no-store")));
+    assert!((1..=61).contains(&wait), "{wait}");
+    for (path, headers, status) in [
+        ("/rss.xml", &[one, ("If-None-Match", tag.as_str())][..], 304),
+        ("/rss.xml", &[one, ("If-None-Match", "\"other\"")], 200),
+        ("/rss.xml", &[one, ("If-Modified-Since", "Wed, 01 Jan 2020 00:00:00 GMT")], 200),
+        ("/rss.xml", &[one, ("Range", "bytes=0-0")], 206),
+        ("/atom.xml", &[one], 200),
+        ("/", &[one], 200),
+        ("/rss.xml", &[other], 200),
+        ("/rss.xml", &[("X-Forwarded-For", "203.0.113.7, 198.51.100.1")], 200),
+        ("/rss.xml", &[], 200),
+    ] {
+        assert_eq!(daemon.get(path, headers).await.status, status, "{path} {headers:?}");
+    }
+    // The networks of 64 bits are one client.
+    assert_eq!(daemon.get("/rss.xml", &[("Forwarded", "for=\"[2001:db8::2]\"")]).await.status, 200);
+    assert_eq!(daemon.get("/rss.xml", &[("Forwarded", "for=\"[2001:db8::3]:4711\"")]).await.status, 429);
+}
+
+/// Without trusted proxies a header is nobody's word, and this machine, which may be a proxy, is not limited.
+#[tokio::test]
+async fn forwarded_headers_count_only_when_they_are_configured() {
+    let text = digest("2025-05-22", &[("News", &["One"])]);
+    let yaml = "server: {full_answers_per_hour: 60, full_answers_at_once: 1}";
+    let daemon = Folder::with([("2025-05-22.md", text.as_str())]).serve_with(yaml).await;
+    for _ in 0..3 {
+        assert_eq!(daemon.get("/rss.xml", &[("X-Forwarded-For", "203.0.113.7")]).await.status, 200);
+    }
+    let yaml = "server: {trusted_proxies: [10.0.0.0/8], full_answers_per_hour: 60, full_answers_at_once: 1}";
+    let daemon = Folder::with([("2025-05-22.md", text.as_str())]).serve_with(yaml).await;
+    assert_eq!(daemon.get("/rss.xml", &[("X-Forwarded-For", "203.0.113.7")]).await.status, 200);
+    assert_eq!(daemon.get("/rss.xml", &[("X-Forwarded-For", "203.0.113.8")]).await.status, 429);
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections_and_one_that_ends_makes_room() {
+    let yaml = "server: {trusted_proxies: [10.0.0.0/8], connections_per_address: 2, max_headers: 10}";
+    let daemon = Folder::new().serve_with(yaml).await;
+    let address = daemon.address;
+    let ask = |stream: &mut std::net::TcpStream| {
+        std::io::Write::write_all(stream, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream.read(&mut [0; 1024]).unwrap_or(0) > 0
+    };
+    let connect = move || std::net::TcpStream::connect(address).unwrap();
+    let is_served = tokio::task::spawn_blocking(move || {
+        let (mut one, mut two) = (connect(), connect());
+        assert!(ask(&mut one) && ask(&mut two));
+        assert!(!ask(&mut connect()), "a third is closed");
+        drop(one);
+        // The end of a connection is seen a moment later.
+        (0..1000).any(|_| ask(&mut connect())) && ask(&mut two)
+    });
+    assert!(is_served.await.unwrap());
 }
