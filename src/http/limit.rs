@@ -102,14 +102,13 @@ fn subscriber(address: IpAddr) -> IpAddr {
     }
 }
 
-/// RFC 6585, section 4: no cache may keep it. Retry-After in seconds (RFC 9110, section 10.2.3), rounded up.
+/// Retry-After in seconds (RFC 9110, section 10.2.3), rounded up.
 fn refusal(wait: Duration) -> Answer {
     let text =
         "429: this feed was fetched too often; ask with If-None-Match or If-Modified-Since, which is never refused\n";
     let mut answer = plain(StatusCode::TOO_MANY_REQUESTS, text);
     let headers = answer.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer
 }

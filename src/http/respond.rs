@@ -28,10 +28,11 @@ pub struct Options {
 
 impl Options {
     /// For a cache that may keep a page for so many seconds. It may go on with it as long while it asks (RFC 5861, section 3),
-    /// and for a day while the server cannot be reached (section 4).
+    /// and for a day while the server cannot be reached (section 4). Not `public`, which adds to that only what nobody wants: that
+    /// a cache may share what was asked for with a password (RFC 9111, section 5.2.2.9).
     pub fn new(max_age_seconds: u32) -> Options {
         let age = format!("max-age={max_age_seconds}, stale-while-revalidate={max_age_seconds}");
-        let cache_control = text(&format!("public, {age}, stale-if-error={STALE_SECONDS}"));
+        let cache_control = text(&format!("{age}, stale-if-error={STALE_SECONDS}"));
         let delta_cache_control = text(&format!("no-store, im, max-age={max_age_seconds}"));
         Options { max_age_seconds, deltas: true, cache_control, delta_cache_control }
     }
@@ -228,7 +229,7 @@ fn unavailable() -> Answer {
 fn instead(status: StatusCode, page: &Page) -> Answer {
     let mut headers = HeaderMap::with_capacity(HEADERS);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.media_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=60"));
     safe(&mut headers, page.kind());
     with_body(status, headers, page.body().clone())
 }
@@ -237,7 +238,7 @@ fn moved(location: &str) -> Answer {
     let mut answer = plain(StatusCode::MOVED_PERMANENTLY, "");
     let headers = answer.headers_mut();
     headers.insert(header::LOCATION, text(location));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
     // So that a script on another site may follow.
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer
@@ -271,7 +272,7 @@ pub(super) fn plain(status: StatusCode, body: &'static str) -> Answer {
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
