@@ -626,3 +626,28 @@ async fn an_address_has_so_many_connections_and_one_that_ends_makes_room() {
     });
     assert!(is_served.await.unwrap());
 }
+
+/// A client that takes its time for a head, or that says nothing at all, is let go after the header time.
+#[tokio::test]
+async fn who_says_nothing_is_let_go() {
+    let daemon = Folder::new().serve_with("server: {header_seconds: 1, max_headers: 3, max_head_bytes: 8192}").await;
+    let address = daemon.address;
+    let wait = |said: &'static [u8]| {
+        tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            std::io::Write::write_all(&mut stream, said).unwrap();
+            let begun = std::time::Instant::now();
+            stream.read_to_end(&mut Vec::new()).unwrap();
+            begun.elapsed().as_secs_f32()
+        })
+    };
+    let kept: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    for waited in [wait(b""), wait(b"GET / HTTP/1.1\r\nHo"), wait(kept)] {
+        let waited = waited.await.unwrap();
+        assert!((0.9..10.0).contains(&waited), "{waited}");
+    }
+    let head = |headers: &str| format!("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+    assert_eq!(daemon.say(head("a: b\r\n")).await.status, 200);
+    assert_eq!(daemon.say(head("a: b\r\nc: d\r\n")).await.status, 431);
+    assert_eq!(daemon.say(head(&format!("a: {}\r\n", "b".repeat(9000)))).await.status, 431);
+}
