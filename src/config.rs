@@ -7,19 +7,20 @@ mod unknown;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use chrono::NaiveTime;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 use url::Url;
 
-use crate::digest::text::{language_tag, one_line};
+use crate::digest::text::{language_tag, one_line, slug};
 use crate::digest::{self, DateRules, DateSource, Dedupe, IssueDates, ItemForm, Prose, Rules, SectionRule};
-use crate::http::{respond, server};
+use crate::http::{limit, respond, server};
 use crate::ledger::guard;
 use crate::library::watch;
 use crate::{feed, ledger, library, site};
@@ -183,6 +184,18 @@ pub struct SectionKeys {
     unknown: UnknownKey,
     level: Option<usize>,
     skip: Vec<String>,
+    retired: Vec<RetiredKey>,
+    moved: BTreeMap<String, String>,
+}
+
+/// One of `sections.retired`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetiredKey {
+    slug: String,
+    since: String,
+    #[serde(default)]
+    successor: Option<String>,
 }
 
 /// One of `sections.known`.
@@ -341,10 +354,17 @@ impl Default for FeedKeys {
 pub struct ServerKeys {
     listen: SocketAddr,
     max_age_seconds: u32,
+    deltas: bool,
     header_seconds: u64,
     stall_seconds: u64,
     drain_seconds: u64,
+    max_head_bytes: usize,
+    max_headers: usize,
     max_connections: usize,
+    connections_per_address: usize,
+    full_answers_per_hour: u32,
+    full_answers_at_once: u32,
+    trusted_proxies: Vec<String>,
 }
 
 impl Default for ServerKeys {
@@ -353,10 +373,17 @@ impl Default for ServerKeys {
         ServerKeys {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             max_age_seconds: options.respond.max_age_seconds,
+            deltas: options.respond.deltas,
             header_seconds: options.header_timeout.as_secs(),
             stall_seconds: options.stall_timeout.as_secs(),
             drain_seconds: options.drain_timeout.as_secs(),
+            max_head_bytes: options.max_head_bytes,
+            max_headers: options.max_headers,
             max_connections: options.max_connections,
+            connections_per_address: options.connections_per_address,
+            full_answers_per_hour: options.limit.per_hour,
+            full_answers_at_once: options.limit.at_once,
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -517,7 +544,13 @@ fn resolve(config: &Config, folder: &Path, overrides: &Overrides) -> anyhow::Res
         library: library_options(&config.content)?,
         watch: watch_options(&config.watch)?,
         guard: guard(&config.guard)?,
-        site: site::Options { ids: ids(config, &base_url, &rules)?, feeds: feeds(config, base_url)?, rules },
+        site: site::Options {
+            ids: ids(config, &base_url, &rules)?,
+            feeds: feeds(config, base_url)?,
+            rules,
+            retired: retired(&config.sections)?,
+            moved: moved(&config.sections)?,
+        },
         server: server_options(&config.server)?,
         listen,
         state,
@@ -580,6 +613,28 @@ fn rules(config: &Config) -> anyhow::Result<Rules> {
     };
     digest::check_rules(&rules).map_err(|message| anyhow!("sections: {message}"))?;
     Ok(rules)
+}
+
+fn retired(keys: &SectionKeys) -> anyhow::Result<Vec<site::Retired>> {
+    let retired = keys.retired.iter().map(|RetiredKey { slug: name, since, successor }| {
+        for name in std::iter::once(name).chain(successor) {
+            ensure!(*name == slug(name) && !name.is_empty(), "sections.retired: `{name}` is no slug of a section");
+        }
+        ensure!(successor.as_ref() != Some(name), "sections.retired: `{name}` cannot be its own successor");
+        let since = since.parse().with_context(|| format!("sections.retired: write `{since}` as 2025-05-22"))?;
+        Ok(site::Retired { slug: name.clone(), since, successor: successor.clone() })
+    });
+    retired.collect()
+}
+
+fn moved(keys: &SectionKeys) -> anyhow::Result<BTreeMap<String, String>> {
+    for (old, new) in &keys.moved {
+        ensure!(*new == slug(new) && !new.is_empty(), "sections.moved: `{new}` is no slug of a section");
+        ensure!(!keys.moved.contains_key(new), "sections.moved: `{old}` leads to `{new}`, which is moved itself");
+        let is_known = keys.known.iter().any(|section| section.slug == *old);
+        ensure!(!is_known, "sections.moved: `{old}` is one of sections.known, so it is still there");
+    }
+    Ok(keys.moved.clone())
 }
 
 fn dates(keys: &DateKeys) -> anyhow::Result<DateRules> {
@@ -698,6 +753,14 @@ fn timezone(name: &str) -> anyhow::Result<chrono_tz::Tz> {
     })
 }
 
+/// A network, or one address.
+fn network(text: &str) -> anyhow::Result<IpNet> {
+    let one = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse::<IpNet>()
+        .or_else(|_| one())
+        .with_context(|| format!("server.trusted_proxies: write `{text}` as 10.0.0.0/8 or 192.0.2.1"))
+}
+
 fn server_options(keys: &ServerKeys) -> anyhow::Result<server::Options> {
     ensure!((1..=1_000_000).contains(&keys.max_connections), "server.max_connections: 1 to 1000000");
     let longest = keys.header_seconds.max(keys.stall_seconds).max(keys.drain_seconds);
@@ -707,11 +770,28 @@ fn server_options(keys: &ServerKeys) -> anyhow::Result<server::Options> {
         keys.header_seconds < keys.drain_seconds,
         "server.drain_seconds: more than header_seconds, or a stop would cut off honest requests"
     );
+    ensure!(
+        (8192..=1 << 20).contains(&keys.max_head_bytes),
+        "server.max_head_bytes: 8192 to 1048576; browsers send up to 8192"
+    );
+    ensure!((1..=10_000).contains(&keys.max_headers), "server.max_headers: 1 to 10000");
+    ensure!(keys.connections_per_address > 0, "server.connections_per_address: 0 would refuse everybody");
+    ensure!(
+        keys.full_answers_at_once > 0 && keys.full_answers_per_hour <= 1_000_000,
+        "server: full_answers_at_once is at least 1, full_answers_per_hour at most 1000000, and 0 for no limit"
+    );
+    let mut respond = respond::Options::new(keys.max_age_seconds);
+    respond.deltas = keys.deltas;
     Ok(server::Options {
         header_timeout: Duration::from_secs(keys.header_seconds),
         stall_timeout: Duration::from_secs(keys.stall_seconds),
         drain_timeout: Duration::from_secs(keys.drain_seconds),
+        max_head_bytes: keys.max_head_bytes,
+        max_headers: keys.max_headers,
         max_connections: keys.max_connections,
-        respond: respond::Options { max_age_seconds: keys.max_age_seconds },
+        connections_per_address: keys.connections_per_address,
+        trusted_proxies: keys.trusted_proxies.iter().map(|text| network(text)).collect::<anyhow::Result<_>>()?,
+        limit: limit::Options { per_hour: keys.full_answers_per_hour, at_once: keys.full_answers_at_once },
+        respond,
     })
 }

@@ -50,7 +50,7 @@ pub struct Options {
 }
 
 /// An item, or a digest, as readers see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// A `tag:` URI.
     pub id: String,

@@ -1,4 +1,8 @@
 //! HTTP: a pure answer to a request, and the server around it.
 
+mod client;
+mod conditions;
+pub mod limit;
+mod negotiation;
 pub mod respond;
 pub mod server;

@@ -2,104 +2,27 @@
 //!
 //! Equal content, ledger and options give equal bytes: no clock, no file time, no order of a hash map, no version.
 
+mod delta;
+mod links;
 mod opml;
+mod page;
 mod pages;
+mod retired;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use flate2::{Compression, GzBuilder};
-use sha2::{Digest as _, Sha256};
 
 use crate::digest::Rules;
 use crate::feed::archive::Month;
 use crate::feed::{self, Feed, Shelves};
 use crate::ledger::{self, Settled, Shown, ShownPage, Snapshot, Validators};
+use delta::{Numbered, Past};
 
-/// One response body.
-pub struct Page {
-    /// The media type, with its charset.
-    pub media_type: &'static str,
-    /// When the bytes last became others, in whole seconds; none when that is not known before they are made.
-    pub last_modified: Option<DateTime<Utc>>,
-    content: OnceLock<Content>,
-    /// Makes the bytes when they are asked for the first time.
-    make: Option<Make>,
-    gzip: OnceLock<Option<Bytes>>,
-}
-
-/// How the bytes of a page are made.
-type Make = Box<dyn Fn() -> Vec<u8> + Send + Sync>;
-
-struct Content {
-    body: Bytes,
-    hash: String,
-}
-
-impl Content {
-    fn new(body: Bytes) -> Content {
-        let hash = Sha256::digest(&body).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Content { body, hash }
-    }
-}
-
-impl Page {
-    /// A page last changed at a moment.
-    pub fn new(body: impl Into<Bytes>, media_type: &'static str, last_modified: DateTime<Utc>) -> Page {
-        let content = OnceLock::from(Content::new(body.into()));
-        Page { media_type, last_modified: Some(last_modified), content, make: None, gzip: OnceLock::new() }
-    }
-
-    /// A page that is made when it is first asked for, and the same for ever then.
-    fn on_demand(media_type: &'static str, make: Make) -> Page {
-        Page { media_type, last_modified: None, content: OnceLock::new(), make: Some(make), gzip: OnceLock::new() }
-    }
-
-    fn content(&self) -> &Content {
-        self.content.get_or_init(|| {
-            let body = self.make.as_ref().map(|make| make()).unwrap_or_default();
-            Content::new(body.into())
-        })
-    }
-
-    /// The bytes.
-    pub fn body(&self) -> &Bytes {
-        &self.content().body
-    }
-
-    /// The hash of the bytes, for entity tags; 16 hexadecimal digits.
-    pub fn hash(&self) -> &str {
-        &self.content().hash
-    }
-
-    /// The bytes as gzip, made on first use and the same for ever; `None` when that would not be smaller.
-    pub fn gzip(&self) -> Option<&Bytes> {
-        self.gzip.get_or_init(|| compress(self.body()).filter(|small| small.len() < self.body().len())).as_ref()
-    }
-
-    /// Whether it is one of the feeds, whichever format.
-    pub fn is_feed(&self) -> bool {
-        [feed::rss::MEDIA_TYPE, feed::atom::MEDIA_TYPE, feed::json::MEDIA_TYPE].contains(&self.media_type)
-    }
-}
-
-impl fmt::Debug for Page {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Page { media_type, last_modified, .. } = self;
-        f.debug_struct("Page").field("media_type", media_type).field("last_modified", last_modified).finish()
-    }
-}
-
-fn compress(body: &[u8]) -> Option<Bytes> {
-    // No file time in the header, so that equal pages are equal.
-    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
-    encoder.write_all(body).ok()?;
-    encoder.finish().ok().map(Bytes::from)
-}
+pub use page::{Coded, Coding, Kind, Page};
+pub use retired::{FAREWELL_DAYS, Retired};
 
 /// Pages by route; those of the next site share what did not change.
 pub type Pages = rpds::RedBlackTreeMapSync<String, Arc<Page>>;
@@ -125,6 +48,12 @@ pub struct Site {
     pub shown: Shown,
     /// Whether there are more routes, which cannot be shown now.
     pub is_partial: bool,
+    /// Old slugs of sections, and their new ones.
+    pub moved: BTreeMap<String, String>,
+    /// What is shown for everything of a section that has ended, by its slug.
+    pub gone: BTreeMap<String, Arc<Page>>,
+    /// When another site would be built of the same digests.
+    pub next: Option<DateTime<Utc>>,
 }
 
 /// What a route leads to.
@@ -134,6 +63,8 @@ pub enum Found<'s> {
     Page(&'s Arc<Page>),
     /// The one address of what was asked for.
     Moved(String),
+    /// What is gone for good, and a page that says so.
+    Gone(&'s Arc<Page>),
     /// Nothing.
     Missing,
 }
@@ -147,6 +78,10 @@ pub struct Options {
     pub rules: Rules,
     /// How ids are made.
     pub ids: ledger::Options,
+    /// Sections that have ended.
+    pub retired: Vec<Retired>,
+    /// Old slugs of sections, and their new ones.
+    pub moved: BTreeMap<String, String>,
 }
 
 /// Names under which people look for feeds, and where they are.
@@ -176,11 +111,17 @@ impl Site {
         validators: &Validators,
         now: DateTime<Utc>,
     ) -> Site {
-        let before = previous.map(|site| &site.shelves);
-        let (feeds, shelves) = feed::gather(digests, &options.rules, &options.feeds, &options.ids, before);
+        let begun = retired::begun(options, now);
+        // The months of a section that has ended are nowhere; those of one that goes on after all have to come back.
+        let before = previous.filter(|site| site.gone.keys().eq(begun.iter().copied())).map(|site| &site.shelves);
+        let (mut feeds, shelves) = feed::gather(digests, &options.rules, &options.feeds, &options.ids, before);
+        // As if nothing had been retired: what its publisher ends is no loss for the guard.
+        let shown = feeds.shown();
+        let (ended, next) = retired::take(&mut feeds, options, now);
         let continued = previous.filter(|_| feeds.difference.is_continued);
         let pages = continued.map(|site| site.pages.clone()).unwrap_or_default();
-        let mut builder = Builder { previous, validators, now, pages, current: BTreeMap::new() };
+        let base_url = &options.feeds.base_url;
+        let mut builder = Builder { previous, validators, now, base_url, pages, current: BTreeMap::new() };
         for feed in feeds.iter() {
             builder.feed(feed);
         }
@@ -189,10 +130,18 @@ impl Site {
         }
         builder.add("/feeds.opml", opml::render(&feeds), opml::MEDIA_TYPE);
         pages::add(&mut builder, digests, &feeds, &options.feeds);
+        let mut gone = BTreeMap::new();
+        for ended in &ended {
+            if let Some(farewell) = &ended.farewell {
+                builder.feed(farewell);
+                builder.add(&farewell.route, pages::section(farewell, &pages::Mains::of(&feeds)), pages::MEDIA_TYPE);
+            }
+            gone.insert(ended.slug.clone(), Arc::new(Page::new(pages::gone(ended, &feeds), pages::MEDIA_TYPE, now)));
+        }
         let not_found = builder.page("", pages::not_found(&feeds), pages::MEDIA_TYPE);
         let Builder { mut pages, current, .. } = builder;
-        let gone = continued.iter().flat_map(|site| site.current.keys()).filter(|route| !current.contains_key(*route));
-        gone.for_each(|route| {
+        let before = continued.iter().flat_map(|site| site.current.keys());
+        before.filter(|route| !current.contains_key(*route)).for_each(|route| {
             pages.remove_mut(route);
         });
         Site {
@@ -203,8 +152,11 @@ impl Site {
             root: feed::root_path(&options.feeds.base_url),
             digests: digests.len(),
             items: feeds.items,
-            shown: feeds.shown(),
+            shown,
             is_partial: false,
+            moved: options.moved.clone(),
+            gone,
+            next,
         }
     }
 
@@ -212,7 +164,8 @@ impl Site {
     pub fn restored(pages: Vec<(String, Bytes, DateTime<Utc>)>, options: &Options) -> Site {
         let pages = pages.into_iter().filter_map(|(route, body, modified)| {
             let media_type = media_type_of(&route)?;
-            Some((route, Arc::new(Page::new(body, media_type, modified))))
+            let links = links::of(&options.feeds.base_url, &route);
+            Some((route, Arc::new(Page::new(body, media_type, modified).with_links(links))))
         });
         let not_found = "The site is not complete at the moment.\n";
         Site {
@@ -225,6 +178,9 @@ impl Site {
             items: 0,
             shown: Shown::new(),
             is_partial: true,
+            moved: options.moved.clone(),
+            gone: BTreeMap::new(),
+            next: None,
         }
     }
 
@@ -248,8 +204,30 @@ impl Site {
         format!("{}{route}", self.root)
     }
 
-    /// What a route leads to.
+    /// What a route leads to. Where there is a page, nothing is allocated.
     pub fn find(&self, path: &str) -> Found<'_> {
+        match self.here(path) {
+            Found::Missing => self.elsewhere(path),
+            found => found,
+        }
+    }
+
+    /// What was once below another slug.
+    fn elsewhere(&self, path: &str) -> Found<'_> {
+        let inside = path.strip_prefix('/').unwrap_or(path);
+        let (slug, rest) = inside.split_once('/').unwrap_or((inside, ""));
+        if let Some(new) = self.moved.get(slug) {
+            let route = format!("/{new}/{rest}");
+            return match self.here(&route) {
+                Found::Page(_) => Found::Moved(route),
+                Found::Missing => self.gone.get(new).map_or(Found::Missing, Found::Gone),
+                found => found,
+            };
+        }
+        self.gone.get(slug).map_or(Found::Missing, Found::Gone)
+    }
+
+    fn here(&self, path: &str) -> Found<'_> {
         if let Some(page) = self.pages.get(path) {
             return Found::Page(page);
         }
@@ -285,25 +263,36 @@ fn media_type_of(route: &str) -> Option<&'static str> {
     })
 }
 
+/// A feed as bytes.
+type Render = fn(&Feed) -> Vec<u8>;
+
 struct Builder<'p> {
     previous: Option<&'p Site>,
     validators: &'p Validators,
     now: DateTime<Utc>,
+    base_url: &'p str,
     pages: Pages,
     current: BTreeMap<String, Arc<Page>>,
 }
 
 impl Builder<'_> {
     fn feed(&mut self, feed: &Feed) {
-        let route = |file: &str| format!("{}{file}", feed.route);
-        self.add(&route("rss.xml"), feed::rss::render(feed), feed::rss::MEDIA_TYPE);
-        self.add(&route("atom.xml"), feed::atom::render(feed), feed::atom::MEDIA_TYPE);
-        self.add(&route("feed.json"), feed::json::render(feed), feed::json::MEDIA_TYPE);
+        let numbered = Arc::new(Numbered::new(feed.clone()));
+        let formats: [(&str, &'static str, Render); 3] = [
+            ("rss.xml", feed::rss::MEDIA_TYPE, feed::rss::render),
+            ("atom.xml", feed::atom::MEDIA_TYPE, feed::atom::render),
+            ("feed.json", feed::json::MEDIA_TYPE, feed::json::render),
+        ];
+        for (file, media_type, render) in formats {
+            let route = format!("{}{file}", feed.route);
+            let past = Past::new(numbered.clone(), render);
+            let page = self.finished(&route, Page::new(render(feed), media_type, self.now).with_past(past));
+            self.put(route, page);
+        }
     }
 
     /// A month of a feed, whose documents are made when they are asked for.
     fn month(&mut self, month: &Month) {
-        type Render = fn(&Feed) -> Vec<u8>;
         let formats: [(&str, &'static str, Render); 2] = [
             ("atom", feed::atom::MEDIA_TYPE, feed::atom::render),
             ("json", feed::json::MEDIA_TYPE, feed::json::render),
@@ -326,21 +315,30 @@ impl Builder<'_> {
         media_type: &'static str,
         make: impl Fn() -> Vec<u8> + Send + Sync + 'static,
     ) {
-        self.pages.insert_mut(route, Arc::new(Page::on_demand(media_type, Box::new(make))));
+        let links = links::of(self.base_url, &route);
+        self.pages.insert_mut(route, Arc::new(Page::on_demand(media_type, Box::new(make)).with_links(links)));
     }
 
     fn add(&mut self, route: &str, body: impl Into<Bytes>, media_type: &'static str) {
         let page = self.page(route, body, media_type);
-        self.pages.insert_mut(route.to_owned(), page.clone());
-        self.current.insert(route.to_owned(), page);
+        self.put(route.to_owned(), page);
+    }
+
+    fn put(&mut self, route: String, page: Arc<Page>) {
+        self.pages.insert_mut(route.clone(), page.clone());
+        self.current.insert(route, page);
+    }
+
+    fn page(&self, route: &str, body: impl Into<Bytes>, media_type: &'static str) -> Arc<Page> {
+        self.finished(route, Page::new(body, media_type, self.now))
     }
 
     /// Last-Modified moves whenever the bytes do (RFC 9110, section 8.8.2): to now at the latest, and never back, not even
     /// over a restart: curl, and newsboat with it, drops a new body that is older than what it was told before. So a page of
     /// which nothing is known was modified now.
-    fn page(&self, route: &str, body: impl Into<Bytes>, media_type: &'static str) -> Arc<Page> {
+    fn finished(&self, route: &str, page: Page) -> Arc<Page> {
         let now = DateTime::from_timestamp(self.now.timestamp(), 0).unwrap_or(self.now);
-        let page = Page::new(body, media_type, now);
+        let page = page.with_links(links::of(self.base_url, route));
         let previous = self.previous.and_then(|site| match route {
             "" => Some(&site.not_found),
             route => site.pages.get(route),
@@ -355,6 +353,10 @@ impl Builder<'_> {
             Some((hash, modified)) if hash == page.hash() => modified,
             Some((_, modified)) => now.max(modified + TimeDelta::seconds(1)),
         };
-        Arc::new(Page { last_modified: Some(modified), ..page })
+        let page = page.modified_at(modified);
+        Arc::new(match previous {
+            Some(previous) => page.after(previous),
+            None => page,
+        })
     }
 }

@@ -167,8 +167,8 @@ impl Mill {
             return Ok(Outcome { changes, verdict: Verdict::Same, next: None, elapsed: begun.elapsed() });
         }
         let (settlement, change) = self.ledger.settle(self.library.digests(), now, &options.ids);
-        let next = settlement.next.map(|moment| moment.to_utc());
         let site = Site::build(&settlement.digests, options, previous, self.ledger.validators(), now);
+        let next = settlement.next.map(|moment| moment.to_utc()).into_iter().chain(site.next).min();
         let Judgement { held, losses } = self.ledger.judge(&settlement, &change, &site.shown, guard, &options.ids)?;
         let is_confirmed = self.is_confirmed(held.as_ref());
         let held = held.filter(|_| !is_confirmed);

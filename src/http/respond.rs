@@ -4,24 +4,43 @@
 //! newcomer gets wrong: query strings never matter, and `Accept` never turns a feed into a page.
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode, Version};
 
-use crate::site::{Found, Page, Site};
+use super::conditions::{self, Condition, Part};
+use super::negotiation;
+use crate::site::{Coded, Coding, Found, Kind, Page, Site};
 
 /// What a response says beside the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// For how many seconds a cache may keep a page without asking.
     pub max_age_seconds: u32,
+    /// Whether readers that ask for it get only what is new (RFC 3229).
+    pub deltas: bool,
+    /// The value of Cache-Control, ready to be sent.
+    cache_control: HeaderValue,
+    /// The same of a delta: only caches that know of RFC 3229 may keep it (section 10.8 there).
+    delta_cache_control: HeaderValue,
+}
+
+impl Options {
+    /// For a cache that may keep a page for so many seconds. It may go on with it as long while it asks (RFC 5861, section 3),
+    /// and for a day while the server cannot be reached (section 4). Not `public`, which adds to that only what nobody wants: that
+    /// a cache may share what was asked for with a password (RFC 9111, section 5.2.2.9).
+    pub fn new(max_age_seconds: u32) -> Options {
+        let age = format!("max-age={max_age_seconds}, stale-while-revalidate={max_age_seconds}");
+        let cache_control = text(&format!("{age}, stale-if-error={STALE_SECONDS}"));
+        let delta_cache_control = text(&format!("no-store, im, max-age={max_age_seconds}"));
+        Options { max_age_seconds, deltas: true, cache_control, delta_cache_control }
+    }
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { max_age_seconds: 60 }
+        Options::new(60)
     }
 }
 
@@ -37,12 +56,28 @@ const STALE_SECONDS: u32 = 86_400;
 
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
-/// The body as it goes over the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Encoding {
-    Identity,
-    Gzip,
-}
+/// Which headers a script may read that are not readable by themselves (Fetch standard, CORS-safelisted response headers).
+const EXPOSED: &str = "ETag, Last-Modified, Link";
+
+/// For how long a browser may remember a preflight, in seconds: a day, the most that any takes.
+const PREFLIGHT_SECONDS: &str = "86400";
+
+/// RFC 3229, section 10.5.3.
+const A_IM: HeaderName = HeaderName::from_static("a-im");
+
+/// RFC 3229, section 10.5.2.
+const IM: HeaderName = HeaderName::from_static("im");
+
+/// RFC 3229, section 10.5.1.
+const DELTA_BASE: HeaderName = HeaderName::from_static("delta-base");
+
+/// How the User-Agent begins of those who ask for deltas without meaning it. The library feedparser asks for every program that
+/// is made with it, and some of these take 226 for an error and store nothing, at every fetch anew. rss2email does (seen with
+/// 3.13), under the library's name.
+const REFUSING_DELTAS: [&str; 2] = ["feedparser/", "rss2email/"];
+
+/// The most headers that an answer of ours has.
+const HEADERS: usize = 16;
 
 /// Answers one request.
 pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
@@ -50,15 +85,15 @@ pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
     if request.version == Version::HTTP_11 && !request.headers.contains_key(header::HOST) {
         return plain(StatusCode::BAD_REQUEST, "400: the request has no Host header\n");
     }
+    let path = site.without_root(request.uri.path());
     match request.method {
         Method::GET | Method::HEAD => {}
-        Method::OPTIONS => return allowed(StatusCode::NO_CONTENT, Bytes::new()),
-        _ => return allowed(StatusCode::METHOD_NOT_ALLOWED, Bytes::from_static(b"405: only GET and HEAD\n")),
+        Method::OPTIONS => return allowed(matches!(site.find(path), Found::Page(page) if page.kind() == Kind::Feed)),
+        _ => return refused(),
     }
     if !site.root.is_empty() && request.uri.path() == site.root {
         return moved(&site.with_root("/"));
     }
-    let path = site.without_root(request.uri.path());
     match path {
         "/healthz" | "/readyz" => return plain(StatusCode::OK, "ok\n"),
         _ => {}
@@ -67,93 +102,120 @@ pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
         Found::Page(page) => page_answer(request, page, options),
         Found::Moved(route) => moved(&site.with_root(&route)),
         Found::Missing if site.is_partial => unavailable(),
-        Found::Missing => missing(&site.not_found),
+        // RFC 9110, section 15.5.11: readers may unsubscribe.
+        Found::Gone(page) => instead(StatusCode::GONE, page),
+        Found::Missing => instead(StatusCode::NOT_FOUND, &site.not_found),
     }
 }
 
 fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
-    let accepted = accepts_gzip(&request.headers);
-    let (encoding, body) = match accepted.then(|| page.gzip()).flatten() {
-        Some(gzip) => (Encoding::Gzip, gzip.clone()),
-        None => (Encoding::Identity, page.body().clone()),
+    let (coding, coded) = negotiation::choose(&request.headers, page);
+    match conditions::judge(&request.headers, page, coded) {
+        Condition::Holds => {}
+        Condition::Unchanged => return bare(StatusCode::NOT_MODIFIED, validators(page, coded, options)),
+        Condition::Failed => return plain(StatusCode::PRECONDITION_FAILED, "412: the page is another by now\n"),
+    }
+    if options.deltas
+        && let Some((base, delta)) = delta(&request.headers, page)
+    {
+        return delta_answer(request, page, base, delta, options);
+    }
+    // Section 14.2: no other method has ranges.
+    let part = match request.method {
+        Method::GET => conditions::part(&request.headers, page, coding, coded),
+        _ => Part::Whole,
     };
-    let unchanged = is_unchanged(&request.headers, page);
-    let mut answer = Response::new(Full::new(if unchanged { Bytes::new() } else { body }));
-    let headers = answer.headers_mut();
-    let max_age = options.max_age_seconds;
-    // RFC 9110, section 15.4.5: what a 200 would have said and a cache needs.
-    headers.insert(header::ETAG, text(&entity_tag(page, encoding)));
-    if let Some(modified) = page.last_modified {
-        headers.insert(header::LAST_MODIFIED, text(&httpdate::fmt_http_date(modified.into())));
+    let mut headers = described(page, coding, coded, options);
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let length = coded.body.len();
+    match part {
+        Part::Whole => with_body(StatusCode::OK, headers, coded.body.clone()),
+        Part::Bytes(range) => {
+            headers.insert(header::CONTENT_RANGE, text(&format!("bytes {}-{}/{length}", range.start, range.end - 1)));
+            with_body(StatusCode::PARTIAL_CONTENT, headers, coded.body.slice(range))
+        }
+        Part::Unsatisfiable => unsatisfiable(length),
     }
-    headers.insert(
-        header::CACHE_CONTROL,
-        text(&format!("public, max-age={max_age}, stale-while-revalidate={max_age}, stale-if-error={STALE_SECONDS}")),
-    );
-    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    if page.is_feed() {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+}
+
+/// Of a client that asks for it (RFC 3229, section 10.5.3), what is new in a feed since the version that it has, with the tag
+/// of that. With a range it wants bytes of the whole.
+fn delta<'r>(headers: &'r HeaderMap, page: &'r Page) -> Option<(&'r str, &'r Page)> {
+    let agent = headers.get(header::USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+    let refuses = REFUSING_DELTAS.iter().any(|name| agent.starts_with(name.as_bytes()));
+    if page.kind() != Kind::Feed || headers.contains_key(header::RANGE) || refuses {
+        return None;
     }
-    if unchanged {
-        *answer.status_mut() = StatusCode::NOT_MODIFIED;
-        return answer;
+    let accepts = |manipulation: &str| {
+        let (name, parameters) = manipulation.split_once(';').unwrap_or((manipulation, ""));
+        name.trim().eq_ignore_ascii_case("feed") && negotiation::weight(parameters) > 0.0
+    };
+    if !conditions::tags(headers, A_IM).any(accepts) {
+        return None;
     }
+    conditions::tags(headers, header::IF_NONE_MATCH)
+        .find_map(|tag| Some((tag, page.since(conditions::hash_named(tag)?)?)))
+}
+
+/// RFC 3229, sections 5.3 and 10.4.1. The entity tag is that of the whole, so that the client asks with it next. Compression is
+/// told as Content-Encoding and not in IM, for that is what readers undo.
+fn delta_answer(request: &Parts, page: &Page, base: &str, delta: &Page, options: &Options) -> Answer {
+    let (coding, coded) = negotiation::choose(&request.headers, delta);
+    let mut headers = described(delta, coding, coded, options);
+    headers.insert(header::ETAG, page.tag(coding));
+    headers.insert(header::CACHE_CONTROL, options.delta_cache_control.clone());
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding, A-IM"));
+    headers.insert(IM, HeaderValue::from_static("feed"));
+    headers.insert(DELTA_BASE, text(base.strip_prefix("W/").unwrap_or(base)));
+    with_body(StatusCode::IM_USED, headers, coded.body.clone())
+}
+
+/// All of a 200 that depends on the page.
+fn described(page: &Page, coding: Coding, coded: &Coded, options: &Options) -> HeaderMap {
+    let mut headers = validators(page, coded, options);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.media_type));
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
-    if encoding == Encoding::Gzip {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    if coding != Coding::Identity {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     }
-    safe(headers, page.media_type);
+    if let Some(links) = page.links() {
+        headers.insert(header::LINK, links.clone());
+    }
+    safe(&mut headers, page.kind());
+    headers
+}
+
+fn bare(status: StatusCode, headers: HeaderMap) -> Answer {
+    with_body(status, headers, Bytes::new())
+}
+
+fn with_body(status: StatusCode, headers: HeaderMap, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
     answer
 }
 
-/// RFC 9110, section 13.2.2: `If-None-Match` decides when it is there; only else `If-Modified-Since`.
-fn is_unchanged(headers: &HeaderMap, page: &Page) -> bool {
-    if headers.contains_key(header::IF_NONE_MATCH) {
-        let mut values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        return values.any(|value| names_page(value, page));
-    }
-    let since = headers.get(header::IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
-    let since = since.and_then(|value| httpdate::parse_http_date(value).ok()).map(DateTime::<Utc>::from);
-    since.zip(page.last_modified).is_some_and(|(since, modified)| modified <= since)
+/// RFC 9110, section 15.5.17.
+fn unsatisfiable(length: usize) -> Answer {
+    let mut answer = plain(StatusCode::RANGE_NOT_SATISFIABLE, "416: the page has no such bytes\n");
+    answer.headers_mut().insert(header::CONTENT_RANGE, text(&format!("bytes */{length}")));
+    answer
 }
 
-/// Whether a list of entity tags names the page, by weak comparison (section 8.8.3.2), in whichever encoding.
-///
-/// Proxies that compress add their own mark (`W/`, `-gzip`, `;gzip`) and some clients drop the quotes.
-fn names_page(list: &str, page: &Page) -> bool {
-    list.split(',').map(str::trim).any(|tag| {
-        let opaque = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
-        let rest = opaque.strip_prefix(page.hash());
-        tag == "*" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ';']))
-    })
-}
-
-fn entity_tag(page: &Page, encoding: Encoding) -> String {
-    match encoding {
-        Encoding::Identity => format!("\"{}\"", page.hash()),
-        Encoding::Gzip => format!("\"{}-gzip\"", page.hash()),
+/// What a 200 and a 304 say alike (RFC 9110, section 15.4.5), with room for everything else.
+fn validators(page: &Page, coded: &Coded, options: &Options) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(header::ETAG, coded.etag.clone());
+    if let Some(modified) = page.modified() {
+        headers.insert(header::LAST_MODIFIED, modified.clone());
     }
-}
-
-/// RFC 9110, section 12.5.3: gzip is taken when it, or else `*`, has a weight above 0 that is not below that of identity.
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let (mut gzip, mut identity, mut any) = (None, None, None);
-    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    for part in values.flat_map(|value| value.split(',')) {
-        let mut pieces = part.split(';').map(str::trim);
-        let name = pieces.next().unwrap_or_default().to_ascii_lowercase();
-        let weight = pieces.find_map(|piece| piece.strip_prefix("q=").or_else(|| piece.strip_prefix("Q=")));
-        let weight = weight.map_or(Some(1.0), |weight| weight.trim().parse::<f32>().ok()).unwrap_or(0.0);
-        match name.as_str() {
-            "gzip" | "x-gzip" => gzip = Some(weight),
-            "identity" => identity = Some(weight),
-            "*" => any = Some(weight),
-            _ => {}
-        }
+    headers.insert(header::CACHE_CONTROL, options.cache_control.clone());
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if page.kind() == Kind::Feed {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     }
-    let gzip = gzip.or(any).unwrap_or(0.0);
-    gzip > 0.0 && identity.is_none_or(|identity| gzip >= identity)
+    headers
 }
 
 /// RFC 9110, section 15.6.4: there may be such a page, and it can be shown again later.
@@ -163,50 +225,60 @@ fn unavailable() -> Answer {
     answer
 }
 
-fn missing(page: &Page) -> Answer {
-    let mut answer = Response::new(Full::new(page.body().clone()));
-    *answer.status_mut() = StatusCode::NOT_FOUND;
-    let headers = answer.headers_mut();
+/// A page that helps, in the place of one that is not there.
+fn instead(status: StatusCode, page: &Page) -> Answer {
+    let mut headers = HeaderMap::with_capacity(HEADERS);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.media_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
-    safe(headers, page.media_type);
-    answer
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=60"));
+    safe(&mut headers, page.kind());
+    with_body(status, headers, page.body().clone())
 }
 
 fn moved(location: &str) -> Answer {
     let mut answer = plain(StatusCode::MOVED_PERMANENTLY, "");
-    answer.headers_mut().insert(header::LOCATION, text(location));
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    let headers = answer.headers_mut();
+    headers.insert(header::LOCATION, text(location));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=3600"));
+    // So that a script on another site may follow.
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer
 }
 
-fn allowed(status: StatusCode, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
+/// RFC 9110, section 9.3.7. For a feed it is also the answer to a preflight (Fetch standard, CORS protocol).
+fn allowed(is_feed: bool) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
     let headers = answer.headers_mut();
     headers.insert(header::ALLOW, HeaderValue::from_static(ALLOW));
-    if status == StatusCode::NO_CONTENT {
+    if is_feed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(ALLOW));
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
-    } else {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(PREFLIGHT_SECONDS));
     }
     answer
 }
 
-fn plain(status: StatusCode, body: &'static str) -> Answer {
+/// RFC 9110, section 15.5.6.
+fn refused() -> Answer {
+    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "405: only GET and HEAD\n");
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(ALLOW));
+    answer
+}
+
+/// A sentence.
+pub(super) fn plain(status: StatusCode, body: &'static str) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
-fn safe(headers: &mut HeaderMap, media_type: &str) {
+fn safe(headers: &mut HeaderMap, kind: Kind) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if media_type.starts_with("text/html") {
+    if kind == Kind::Html {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
         let name = HeaderName::from_static("referrer-policy");
         headers.insert(name, HeaderValue::from_static("strict-origin-when-cross-origin"));

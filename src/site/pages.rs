@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 
 use super::Builder;
+use super::retired::Ended;
 use crate::digest::Section;
 use crate::feed::{self, Feed, Feeds, absolute, digest_route};
 use crate::ledger::{Identity, Settled, Standing};
@@ -71,13 +72,13 @@ impl<'a> Frame<'a> {
 /// The feeds that every page names, without their entries. Only the first page names all: with the sections on every page,
 /// the site would be quadratic in them.
 #[derive(Debug)]
-struct Mains {
+pub(super) struct Mains {
     all: Feed,
     digests: Feed,
 }
 
 impl Mains {
-    fn of(feeds: &Feeds) -> Mains {
+    pub(super) fn of(feeds: &Feeds) -> Mains {
         let head = |feed: &Feed| Feed { entries: Vec::new(), ..feed.clone() };
         Mains { all: head(&feeds.all), digests: head(&feeds.digests) }
     }
@@ -157,6 +158,15 @@ struct NotFound<'a> {
     frame: Frame<'a>,
 }
 
+#[derive(Template)]
+#[template(path = "gone.html")]
+struct Gone<'a> {
+    frame: Frame<'a>,
+    name: &'a str,
+    title: &'a str,
+    route: &'a str,
+}
+
 /// Adds every page to a site.
 pub(super) fn add(builder: &mut Builder<'_>, digests: &[Arc<Settled>], feeds: &Feeds, options: &feed::Options) {
     let mains = Arc::new(Mains::of(feeds));
@@ -192,6 +202,17 @@ pub(super) fn not_found(feeds: &Feeds) -> String {
     render(&NotFound { frame: Frame::new("Not found", &feeds.all, feeds.iter(), &feeds.all, "/") })
 }
 
+/// What is shown for everything of a section that has ended.
+pub(super) fn gone(ended: &Ended, feeds: &Feeds) -> String {
+    let Ended { name, instead: (title, route), .. } = ended;
+    render(&Gone {
+        frame: Frame::new(&format!("{name} has ended"), &feeds.all, feeds.iter(), &feeds.all, "/"),
+        name,
+        title,
+        route,
+    })
+}
+
 fn home(digests: &[Arc<Settled>], feeds: &Feeds, options: &feed::Options) -> String {
     let cards = feeds.sections.iter().map(|feed| Card {
         feed,
@@ -204,7 +225,8 @@ fn home(digests: &[Arc<Settled>], feeds: &Feeds, options: &feed::Options) -> Str
     })
 }
 
-fn section(feed: &Feed, mains: &Mains) -> String {
+/// The page of a section.
+pub(super) fn section(feed: &Feed, mains: &Mains) -> String {
     let mut days: Vec<Day<'_>> = Vec::new();
     for entry in feed.entries.iter().take(NEWEST) {
         let date = entry.published.date_naive().to_string();

@@ -66,6 +66,11 @@ fn mistakes_are_told_with_line_and_remedy() {
         ("ids: {authority: 'a b'}\n", "ids.authority: `a b` is neither a domain nor a mail address"),
         ("server: {header_seconds: 20}\n", "server.drain_seconds: more than header_seconds"),
         ("server: {listen: nowhere}\n", "server.listen: invalid socket address syntax"),
+        ("sections: {moved: {a: b, b: c}}\n", "sections.moved: `a` leads to `b`, which is moved itself"),
+        ("sections: {retired: [{slug: a, since: May}]}\n", "sections.retired: write `May` as 2025-05-22"),
+        ("sections: {retired: [{slug: A b, since: 2025-05-22}]}\n", "sections.retired: `A b` is no slug of a section"),
+        ("server: {max_head_bytes: 100}\n", "server.max_head_bytes: 8192 to 1048576"),
+        ("server: {trusted_proxies: [proxy]}\n", "server.trusted_proxies: write `proxy` as 10.0.0.0/8 or 192.0.2.1"),
         ("content: {ignore: ['a[']}\n", "content.ignore: `a[`"),
     ] {
         let told = error(yaml);
