@@ -203,6 +203,13 @@ struct Record {
     retracted: Option<Moment>,
 }
 
+impl Record {
+    /// The second of its last change, when that is not also the one of its publication: another change makes it free.
+    fn superseded(&self) -> Option<i64> {
+        Some(self.updated.timestamp()).filter(|second| *second != self.published.timestamp())
+    }
+}
+
 impl Made {
     fn of(digest: &Digest, options: &Options) -> Made {
         let mut hasher = DefaultHasher::new();
@@ -221,7 +228,7 @@ struct Records {
     prints: Prints,
     /// Keys of digests that came before their date.
     waiting: HashSet<String>,
-    /// The seconds at which anything was published or updated: nothing else gets them.
+    /// The seconds at which entries were first published or last changed: nothing else gets them.
     taken: HashSet<i64>,
     /// What each digest was made of, by its key.
     sources: HashMap<String, Made>,
@@ -237,6 +244,24 @@ struct Made {
 }
 
 impl Records {
+    /// Takes in entries that are new or others than before.
+    fn change(&mut self, changes: &[Change]) {
+        // Before anything is taken in: a second that one entry leaves may be another's.
+        for change in changes {
+            let before = match change.is_digest {
+                true => self.digests.get(&change.digest),
+                false => self.items.get(&change.id),
+            };
+            if let Some(before) = before.filter(|before| before.updated != change.record.updated) {
+                before.superseded().map(|second| self.taken.remove(&second));
+            }
+        }
+        for change in changes {
+            let name = if change.is_digest { &change.digest } else { &change.id };
+            self.take(name.clone(), change.is_digest, change.record.clone());
+        }
+    }
+
     fn take(&mut self, name: String, is_digest: bool, record: Record) {
         self.taken.extend([record.published.timestamp(), record.updated.timestamp()]);
         let records = if is_digest { &mut self.digests } else { &mut self.items };
@@ -526,10 +551,7 @@ impl Ledger {
         self.records.prints.take(&changes.recognised);
         self.take_waiting(&changes.waiting);
         self.records.sources.extend(changes.sources.iter().cloned());
-        for change in &changes.entries {
-            let name = if change.is_digest { &change.digest } else { &change.id };
-            self.records.take(name.clone(), change.is_digest, change.record.clone());
-        }
+        self.records.change(&changes.entries);
         let Snapshot { losses, shown, pages } = snapshot;
         let before = self.losses.len();
         self.losses.retain(|loss| losses.is_some() && loss.at + guard::RECENT > changes.at);

@@ -171,6 +171,48 @@ fn only_words_and_addresses_are_a_change() {
 }
 
 #[test]
+fn every_correction_moves_the_time_of_the_last_change() {
+    let mut publication = Publication::new();
+    let entries = |tag: &str| -> Vec<String> {
+        (0..60).map(|at| format!("[{} number {at}](https://example.org/{at}) and {tag}", words(at))).collect()
+    };
+    let mut settle = |tag: &str, seconds: i64| -> (Vec<Identity>, DateTime<Utc>) {
+        publication.now += TimeDelta::seconds(seconds);
+        let entries = entries(tag);
+        let list = list(&entries.iter().map(String::as_str).collect::<Vec<_>>());
+        let settlement = publication.settle(&[digest("2025-05-22.md", &list)]);
+        expect_distinct_times(&settlement);
+        (settlement.digests[0].items.clone(), publication.now)
+    };
+    let mut before = settle("first", 0).0;
+    for (tag, seconds) in [("second", 3), ("third", 5), ("fourth", 1), ("fifth", 0), ("sixth", 600)] {
+        let (after, now) = settle(tag, seconds);
+        for (before, after) in before.iter().zip(&after) {
+            assert!(after.updated > before.updated, "{tag}: {} {}", before.updated, after.updated);
+            assert!(
+                after.updated <= now + TimeDelta::seconds(if seconds == 0 { 61 } else { 0 }),
+                "{tag}: {}",
+                after.updated
+            );
+        }
+        before = after;
+    }
+}
+
+#[test]
+fn what_joins_a_digest_has_the_moment_at_which_it_came_whatever_is_corrected_with_it() {
+    let mut publication = Publication::new();
+    let entry = |at: usize, tag: &str| format!("[{} number {at}](https://example.org/{at}) and {tag}", words(at));
+    let mut settle = |entries: Vec<String>| {
+        let list = list(&entries.iter().map(String::as_str).collect::<Vec<_>>());
+        publication.settle_next(&[digest("2025-05-22.md", &list)]).digests[0].items.clone()
+    };
+    settle((0..20).map(|at| entry(at, "first")).collect());
+    let items = settle((0..21).map(|at| entry(at, "second")).collect());
+    assert_eq!(items[20].published.to_rfc3339(), "2025-05-22T12:02:00+00:00");
+}
+
+#[test]
 fn what_was_published_is_recognised_by_a_later_run_and_under_another_authority() {
     let state = tempfile::tempdir().unwrap();
     let options = Options::default();
@@ -222,12 +264,30 @@ fn a_lost_ledger_changes_no_id_of_what_was_not_edited() {
 /// One edit of an author.
 #[derive(Debug, Clone)]
 enum Edit {
-    Insert { at: usize, shares_link: bool },
-    Delete { at: usize },
-    Retitle { at: usize },
-    Relink { at: usize },
-    Retext { at: usize },
-    Move { from: usize, to: usize },
+    Insert {
+        at: usize,
+        shares_link: bool,
+    },
+    Delete {
+        at: usize,
+    },
+    Retitle {
+        at: usize,
+    },
+    Relink {
+        at: usize,
+    },
+    Retext {
+        at: usize,
+    },
+    /// Within the second of the edit before.
+    Again {
+        at: usize,
+    },
+    Move {
+        from: usize,
+        to: usize,
+    },
     Rename,
     Redate,
     RemoveFile,
@@ -244,6 +304,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         2 => at().prop_map(|at| Edit::Retitle { at }),
         2 => at().prop_map(|at| Edit::Relink { at }),
         1 => at().prop_map(|at| Edit::Retext { at }),
+        3 => at().prop_map(|at| Edit::Again { at }),
         2 => (at(), at()).prop_map(|(from, to)| Edit::Move { from, to }),
         1 => Just(Edit::Rename),
         1 => Just(Edit::Redate),
@@ -270,6 +331,16 @@ fn words(number: usize) -> String {
     digits.bytes().map(|digit| WORDS[usize::from(digit - b'0')]).collect::<Vec<_>>().join(" ")
 }
 
+/// No two entries of readers have one time, and a digest's items follow its moment.
+fn expect_distinct_times(settlement: &Settlement) {
+    let items: Vec<&Identity> = settlement.digests.iter().flat_map(|settled| &settled.items).collect();
+    for time in [|identity: &Identity| identity.published, |identity: &Identity| identity.updated] {
+        let mut times: Vec<_> = items.iter().map(|identity| time(identity)).collect();
+        times.sort_unstable();
+        assert!(times.is_sorted_by(|one, other| one < other), "{times:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
 
@@ -288,8 +359,12 @@ proptest! {
         let mut times: HashMap<usize, (DateTime<FixedOffset>, DateTime<FixedOffset>)> = HashMap::new();
         let mut last = Vec::new();
         let neighbours = ["2025-05-10", "2025-05-30"].map(|date| digest(&format!("{date}.md"), &format!("# {date}\n\n- [Elsewhere](https://example.org/{date})\n")));
+        let mut burst = 0;
         for edit in std::iter::once(Edit::Touch).chain(edits) {
             let length = stories.len();
+            let is_again = matches!(edit, Edit::Again { .. });
+            burst = if is_again { burst + 1 } else { 0 };
+            let mut changed = None;
             let is_touch = matches!(edit, Edit::Touch | Edit::Rename | Edit::Redate | Edit::RemoveFile | Edit::Restart);
             match edit {
                 Edit::Insert { at, shares_link } => {
@@ -298,9 +373,15 @@ proptest! {
                     people += 1;
                 }
                 Edit::Delete { at } if length > 1 => gone.push(stories.remove(at % length)),
-                Edit::Retitle { at } if length > 0 => stories[at % length].title = next(),
-                Edit::Relink { at } if length > 0 => stories[at % length].link = next(),
-                Edit::Retext { at } if length > 0 => stories[at % length].text = next(),
+                Edit::Retitle { at } | Edit::Relink { at } | Edit::Retext { at } | Edit::Again { at } if length > 0 => {
+                    let story = &mut stories[at % length];
+                    changed = Some(story.who);
+                    match edit {
+                        Edit::Retitle { .. } => story.title = next(),
+                        Edit::Relink { .. } => story.link = next(),
+                        _ => story.text = next(),
+                    }
+                }
                 Edit::Move { from, to } if length > 0 => {
                     let story = stories.remove(from % length);
                     stories.insert(to % length, story);
@@ -322,7 +403,8 @@ proptest! {
             let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
             let file = digest(&format!("2025-05-{date}-{name}.md"), &list(&entries).replace("# 2025-05-22", &format!("# 2025-05-{date}")));
             let files = [neighbours[0].clone(), file, neighbours[1].clone()];
-            let seen = publication.settle_next(&files);
+            let seen = if is_again { publication.settle(&files) } else { publication.settle_next(&files) };
+            expect_distinct_times(&seen);
             let seen = seen.digests.iter().find(|settled| settled.key.starts_with("2025-05-2")).unwrap().items.clone();
             prop_assert_eq!(seen.len(), stories.len());
             for (story, identity) in stories.iter().zip(&seen) {
@@ -332,7 +414,11 @@ proptest! {
                 prop_assert_eq!(*owner, story.who, "an id is one story's");
                 let (published, updated) = *times.entry(story.who).or_insert((identity.published, identity.updated));
                 prop_assert_eq!(published, identity.published);
-                prop_assert!(identity.updated >= updated && identity.updated <= publication.now);
+                prop_assert!(identity.published <= publication.now, "nothing is published in the future");
+                prop_assert!(identity.updated >= updated);
+                // An item and its digest with each edit.
+                prop_assert!(identity.updated <= publication.now + TimeDelta::seconds(2 * burst));
+                prop_assert!(changed != Some(story.who) || identity.updated > updated, "a correction moves it");
                 times.insert(story.who, (published, identity.updated));
             }
             if is_touch && !last.is_empty() {
