@@ -771,7 +771,17 @@ fn check_tells_what_would_be_held_back_and_build_holds_it() {
     let text = String::from_utf8(run.stdout).unwrap();
     assert_eq!(run.status.code(), Some(1));
     assert!(text.contains("error: a server would not show this: of the entries that readers have, 11 would vanish; with what went within the last hour"), "{text}");
-    assert!(text.contains("vanishes: `old library`") && text.contains("[held-back]"), "{text}");
+    assert!(
+        text.contains("vanishes: `old library`") && text.contains("too many [held-back]\n    vanishes: "),
+        "{text}"
+    );
+    for format in ["text", "short", "json", "sarif"] {
+        let run = feedmill(&["check", content, "--state", state, "--format", format]);
+        let text = String::from_utf8(run.stdout).unwrap();
+        for title in names("old", 10) {
+            assert!(text.contains(&format!("vanishes: `{title}` (tag:")), "{format} names {title}: {text}");
+        }
+    }
     let output = tempfile::tempdir().unwrap();
     let site = output.path().join("site");
     let arguments = ["build", content, "--state", state, "-o", site.to_str().unwrap(), "--base-url", BASE];
