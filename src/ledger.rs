@@ -23,7 +23,7 @@ use bytes::Bytes;
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 
-use crate::digest::learnt::Memory;
+use crate::digest::learnt::{Given, Memory};
 use crate::digest::{Digest, Item, Keyed, Section};
 use crate::finding::{Code, Finding, Place};
 use guard::Loss;
@@ -212,10 +212,15 @@ impl Record {
 
 impl Made {
     fn of(digest: &Digest, options: &Options) -> Made {
-        let mut hasher = DefaultHasher::new();
-        (digest.source, options.reading).hash(&mut hasher);
-        Made { family: digest.key.clone(), source: hasher.finish().cast_signed() }
+        Made { family: digest.key.clone(), source: source_of(digest, options), given: Given::of(digest) }
     }
+}
+
+/// A number that is another when an author wrote anything else, or the configuration or the program reads it in another way.
+fn source_of(digest: &Digest, options: &Options) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    (digest.source, options.reading).hash(&mut hasher);
+    hasher.finish().cast_signed()
 }
 
 /// Everything that was published.
@@ -239,8 +244,11 @@ struct Records {
 struct Made {
     /// The key that all files of its date and language share.
     family: String,
-    /// Another when its author wrote anything else, or the configuration or the program reads it in another way.
+    /// See [`source_of`].
     source: i64,
+    /// By what the digest is known that has its key; unknown for days whose files are one item each, and for what nobody saw
+    /// since ledgers have it.
+    given: Option<Given>,
 }
 
 impl Records {
@@ -424,9 +432,22 @@ impl Ledger {
         open().with_context(|| format!("cannot read the ledger in {}", folder.display()))
     }
 
-    /// What earlier runs learnt of the folder.
-    pub fn memory(&self) -> &Memory {
-        &self.memory
+    /// What earlier runs learnt of the folder, and which digests its names were given to.
+    pub fn memory(&self) -> Memory {
+        let mut memory = self.memory.clone();
+        for (key, Made { family, given, .. }) in &self.records.sources {
+            let Some(given) = given else { continue };
+            memory.given.entry(family.clone()).or_default().insert(key.clone(), given.clone());
+        }
+        for names in memory.given.values_mut() {
+            let is_there = |key: &str| self.records.digests.get(key).is_some_and(|record| record.gone.is_none());
+            let there: HashSet<String> =
+                names.iter().filter(|(key, _)| is_there(key)).map(|(_, given)| given.path.clone()).collect();
+            // Its file is that of another now.
+            let former = names.iter_mut().filter(|(key, given)| there.contains(&given.path) && !is_there(key));
+            former.for_each(|(_, given)| given.path.clear());
+        }
+        memory
     }
 
     /// Settles what readers may see at `now` of the digests of a library, whose keys are unique. Nothing is changed: the

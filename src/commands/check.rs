@@ -135,7 +135,7 @@ fn of_folder(folder: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let state = options.state.as_deref();
     let mut ledger = state.map_or_else(|| Ok(Ledger::default()), |state| Ledger::open_to_read(state, &site.ids))?;
     ledger.pin(&mut site.ids);
-    library.recall(ledger.memory().clone());
+    library.recall(ledger.memory());
     let now = Utc::now();
     library.refresh(&HashSet::new(), site.ids.today(now))?;
     let (settlement, changes) = ledger.settle(library.digests(), now, &site.ids);

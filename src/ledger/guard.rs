@@ -11,7 +11,7 @@ use chrono::{NaiveDate, TimeDelta};
 use sha2::{Digest as _, Sha256};
 
 use super::words::{Hash, canonical_link};
-use super::{Change, Changes, Ledger, Made, Moment, Published, Settlement, Shown, What};
+use super::{Change, Changes, Ledger, Moment, Published, Settlement, Shown, What, source_of};
 use crate::digest::text::normalized;
 
 /// When a change is held.
@@ -417,8 +417,8 @@ impl Ledger {
         }
         let mut now: HashMap<&str, BTreeMap<&str, i64>> = HashMap::new();
         for settled in &settlement.digests {
-            let made = Made::of(&settled.digest, ids);
-            now.entry(&settled.digest.key).or_default().insert(&settled.key, made.source);
+            let source = source_of(&settled.digest, ids);
+            now.entry(&settled.digest.key).or_default().insert(&settled.key, source);
         }
         let families = known.keys().chain(now.keys());
         families.filter(|family| known.get(*family) != now.get(*family)).map(|family| (*family).to_owned()).collect()

@@ -22,7 +22,7 @@ use super::settling::{Change, What};
 use super::{
     Event, Loss, Made, Moment, Options, Published, Record, Records, Shown, ShownPage, Story, Validator, Validators,
 };
-use crate::digest::learnt::{Memory, Strength};
+use crate::digest::learnt::{Given, Memory, Strength};
 
 /// The file in the state folder.
 const FILE: &str = "ledger.sqlite";
@@ -34,7 +34,7 @@ const LOCK: &str = "lock";
 const BUSY: Duration = Duration::from_secs(5);
 
 /// The steps from an empty file to the present schema; `user_version` counts those done. A step is never changed.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE digest (
         key TEXT PRIMARY KEY,
@@ -111,6 +111,11 @@ const MIGRATIONS: [&str; 3] = [
     ) STRICT, WITHOUT ROWID;
     INSERT INTO publication SELECT 'authority', substr(id, 5, instr(substr(id, 5), ':') - 1) FROM item
         ORDER BY published DESC LIMIT 1;
+",
+    "
+    ALTER TABLE source ADD COLUMN path TEXT;
+    ALTER TABLE source ADD COLUMN written INTEGER;
+    ALTER TABLE source ADD COLUMN items BLOB;
 ",
 ];
 
@@ -247,8 +252,10 @@ impl Store {
         }
         let mut waiting = self.connection.prepare("SELECT key FROM waiting")?;
         records.waiting = waiting.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        let mut sources = self.connection.prepare("SELECT key, family, source FROM source")?;
-        let rows = sources.query_map([], |row| Ok((row.get(0)?, Made { family: row.get(1)?, source: row.get(2)? })))?;
+        let mut sources = self.connection.prepare("SELECT key, family, source, path, written, items FROM source")?;
+        let rows = sources.query_map([], |row| {
+            Ok((row.get(0)?, Made { family: row.get(1)?, source: row.get(2)?, given: given(row, 3)? }))
+        })?;
         records.sources = rows.collect::<rusqlite::Result<_>>()?;
         Ok(records)
     }
@@ -392,8 +399,15 @@ fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
         };
         run(sql, &[key])?;
     }
-    for (key, Made { family, source }) in &rows.sources {
-        run("INSERT OR REPLACE INTO source (key, family, source) VALUES (?, ?, ?)", &[key, family, source])?;
+    for (key, Made { family, source, given }) in &rows.sources {
+        let path = given.as_ref().map(|given| &given.path);
+        let written = given.as_ref().map(|given| given.source.cast_signed());
+        let items = given.as_ref().map(|given| given.items.iter().flat_map(|item| item.to_be_bytes()).collect());
+        let items: Option<Vec<u8>> = items;
+        run(
+            "INSERT OR REPLACE INTO source (key, family, source, path, written, items) VALUES (?, ?, ?, ?, ?, ?)",
+            &[key, family, source, &path, &written, &items],
+        )?;
     }
     for (language, name, strength) in &rows.sections {
         let is_frequent = *strength == Strength::Frequent;
@@ -505,6 +519,15 @@ fn published(row: &Row<'_>, first: usize) -> rusqlite::Result<Published> {
     Ok(Published { id: row.get(first)?, title: row.get(first + 1)?, link: row.get(first + 2)? })
 }
 
+/// Three columns from one on.
+fn given(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Given>> {
+    let Some(path) = row.get(first)? else { return Ok(None) };
+    let (source, items): (Option<i64>, Option<Vec<u8>>) = (row.get(first + 1)?, row.get(first + 2)?);
+    let items = items.unwrap_or_default();
+    let numbers = items.as_chunks().0.iter().map(|bytes| u32::from_be_bytes(*bytes));
+    Ok(Some(Given { path, source: source.unwrap_or_default().cast_unsigned(), items: numbers.collect() }))
+}
+
 fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
     let text: String = row.get(column)?;
     parse(&text, column)
@@ -566,6 +589,19 @@ mod tests {
     }
 
     #[test]
+    fn a_digest_is_known_by_its_file_and_its_items_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let given = Given { path: "2025-05-22.md".to_owned(), source: u64::MAX - 1, items: vec![1, u32::MAX] };
+        let made = |given| Made { family: "2025-05-22".to_owned(), source: -1, given };
+        let sources = vec![("2025-05-22".to_owned(), made(Some(given))), ("2025-05-22-b".to_owned(), made(None))];
+        store.write(&[Rows { sources: sources.clone(), ..Rows::default() }]).unwrap();
+        drop(store);
+        let records = Store::open(folder.path()).unwrap().records(&Options::default()).unwrap();
+        assert_eq!(records.sources, sources.into_iter().collect());
+    }
+
+    #[test]
     fn a_ledger_of_an_earlier_version_is_brought_up_to_date() {
         let folder = tempfile::tempdir().unwrap();
         let connection = Connection::open(folder.path().join(FILE)).unwrap();
@@ -579,6 +615,7 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let records = store.records(&Options::default()).unwrap();
         assert!(records.items["tag:a@example.org,2025-01:2025-05-22-en/x"].gone.is_none());
+        assert!(records.sources.is_empty());
         let digest: String = store.connection.query_one("SELECT digest FROM item", [], |row| row.get(0)).unwrap();
         assert_eq!(digest, "2025-05-22-en");
         assert_eq!(store.publication("authority").unwrap().as_deref(), Some("a@example.org,2025-01"));

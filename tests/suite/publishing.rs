@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use chrono::{DateTime, Utc};
 use feedmill::daemon::mill::{self, Mill, Reason, Verdict};
 use feedmill::ledger::{self, Fate, Held, Ledger, hold};
+use feedmill::library::Library;
 use feedmill::site::Site;
 use proptest::prelude::*;
 
@@ -465,6 +466,110 @@ fn a_digest_with_another_date_has_the_same_items() {
     let ids = fields(&publication.site, "/", "id");
     assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
     assert!(publication.ids().is_superset(&before));
+}
+
+/// A publication without a guard, whose digests of one date are looked at over time.
+struct Editions {
+    publication: Publication,
+    minute: usize,
+}
+
+impl Editions {
+    fn new() -> Editions {
+        let dates = ["2025-05-18", "2025-05-19", "2025-05-20", "2025-05-21"];
+        let files = dates.map(|date| (date.to_owned() + ".md", day(date, "News", &names(date, 3))));
+        let files = files.each_ref().map(|(name, text)| (name.as_str(), text.clone()));
+        let publication = Publication::with("guard: {share_percent: 100}", &files, "2025-05-22T12:00:00Z");
+        Editions { publication, minute: 0 }
+    }
+
+    fn write(&self, edition: &str, name: &str) {
+        let text = day("2025-05-22", "News", &names(edition, 4)).replace("Digest of 2025-05-22", edition);
+        self.publication.content.write(name, text);
+    }
+
+    /// The keys of the digests of the date by their titles; the same after another look, and after a restart.
+    fn keys(&mut self) -> BTreeMap<String, String> {
+        let mut look = |publication: &mut Publication| -> BTreeMap<String, String> {
+            self.minute += 1;
+            publication.look(&format!("2025-05-22T13:{:02}:00Z", self.minute));
+            let [ids, titles] = ["id", "title"].map(|field| fields(&publication.site, "/digests/", field));
+            let keys = ids.iter().map(|id| id.rsplit_once(':').unwrap().1.to_owned());
+            titles.into_iter().zip(keys).filter(|(_, key)| key.starts_with("2025-05-22")).collect()
+        };
+        let keys = look(&mut self.publication);
+        self.publication.restart();
+        assert_eq!(look(&mut self.publication), keys, "a restart changes none");
+        keys
+    }
+
+    fn expect(&mut self, expected: &[(&str, &str)]) {
+        let expected = expected.iter().map(|(title, key)| ((*title).to_owned(), (*key).to_owned()));
+        assert_eq!(self.keys(), expected.collect());
+    }
+}
+
+#[test]
+fn a_second_digest_of_a_date_takes_nothing_from_the_first() {
+    let mut editions = Editions::new();
+    editions.write("Morning", "2025-05-22-morning.md");
+    editions.expect(&[("Morning", "2025-05-22")]);
+    // Its path is plainer, but it is later.
+    editions.write("Evening", "2025-05-22-b.md");
+    editions.expect(&[("Morning", "2025-05-22"), ("Evening", "2025-05-22-b")]);
+    editions.write("Night", "2025-05-22.md");
+    editions.expect(&[("Morning", "2025-05-22"), ("Evening", "2025-05-22-b"), ("Night", "2025-05-22-2")]);
+    // What is gone keeps its name for when it comes back.
+    editions.publication.content.rename("2025-05-22-morning.md", "aside/morning.txt");
+    editions.expect(&[("Evening", "2025-05-22-b"), ("Night", "2025-05-22-2")]);
+    editions.write("Noon", "2025-05-22-n.md");
+    editions.publication.content.rename("aside/morning.txt", "2025-05-22-morning.md");
+    let all =
+        [("Morning", "2025-05-22"), ("Evening", "2025-05-22-b"), ("Night", "2025-05-22-2"), ("Noon", "2025-05-22-n")];
+    editions.expect(&all);
+}
+
+#[test]
+fn a_digest_keeps_its_name_under_another_name_of_its_file() {
+    let mut editions = Editions::new();
+    editions.write("Morning", "2025-05-22.md");
+    editions.write("Evening", "2025-05-22-evening.md");
+    let both = [("Morning", "2025-05-22"), ("Evening", "2025-05-22-evening")];
+    editions.expect(&both);
+    editions.publication.content.rename("2025-05-22.md", "2025-05-22-zzz.md");
+    editions.expect(&both);
+    editions.publication.content.rename("2025-05-22-evening.md", "2025-05-22.md");
+    editions.expect(&both);
+    // Both at once, and one of them edited, while nobody looks.
+    editions.publication.content.remove("2025-05-22-zzz.md");
+    editions.publication.content.rename("2025-05-22.md", "b/2025-05-22.md");
+    let text = day("2025-05-22", "News", &names("Morning", 5)).replace("Digest of 2025-05-22", "Morning");
+    editions.publication.content.write("2025-05-22.md", text);
+    editions.publication.restart();
+    editions.expect(&both);
+    // What is rewritten where it stands is the same digest; what is written anew elsewhere is another.
+    editions.write("Noon", "2025-05-22.md");
+    editions.expect(&[("Noon", "2025-05-22"), ("Evening", "2025-05-22-evening")]);
+    editions.publication.content.remove("b/2025-05-22.md");
+    editions.write("Night", "2025-05-22-evening.md");
+    editions.expect(&[("Noon", "2025-05-22"), ("Night", "2025-05-22-evening-2")]);
+}
+
+#[test]
+fn the_names_of_digests_last_without_a_state_folder_until_the_next_start() {
+    let folder = Folder::with([("2025-05-22-morning.md", day("2025-05-22", "News", &names("m", 3)).as_str())]);
+    let options = options("", folder.path());
+    let mut library = Library::new(folder.path(), options.library, options.site.rules);
+    let mut keys = || -> Vec<String> {
+        library.refresh(&HashSet::new(), "2025-05-22".parse().unwrap()).unwrap();
+        let mut keyed: Vec<_> =
+            library.digests().iter().map(|(key, digest)| format!("{} {key}", digest.path)).collect();
+        keyed.sort_unstable();
+        keyed
+    };
+    assert_eq!(keys(), ["2025-05-22-morning.md 2025-05-22"]);
+    folder.write("2025-05-22-b.md", day("2025-05-22", "News", &names("b", 3)));
+    assert_eq!(keys(), ["2025-05-22-b.md 2025-05-22-b", "2025-05-22-morning.md 2025-05-22"]);
 }
 
 const SECTIONS: [&str; 2] = ["News", "Papers"];
