@@ -26,13 +26,12 @@ use chrono_tz::Tz;
 use crate::digest::learnt::{Given, Memory};
 use crate::digest::{Digest, Item, Keyed, Section};
 use crate::finding::{Code, Finding, Place};
-use guard::Loss;
 use recognition::{Past, Prints, Recognised};
 use settling::Last;
 use store::{Rows, Store};
 use words::Hash;
 
-pub use guard::{Fate, Held, Judgement, Touched};
+pub use guard::{Fate, Held, Judgement, Loss, Touched};
 pub use settling::{Change, Changes, What};
 pub use store::is_of_the_disk;
 pub use story::{Event, Story};
@@ -312,7 +311,7 @@ pub type Shown = BTreeMap<String, BTreeSet<String>>;
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// What it takes from readers, as [`Ledger::judge`] tells; none when that was confirmed, and counts no more.
-    pub losses: Option<Vec<(String, String)>>,
+    pub losses: Option<Vec<Loss>>,
     /// The entries of each feed.
     pub shown: Shown,
     /// The pages by their route.
@@ -365,8 +364,8 @@ pub struct Ledger {
     last: Last,
     memory: Memory,
     shown: Shown,
-    /// What was taken from readers within [`guard::RECENT`].
-    losses: Vec<Loss>,
+    /// What was taken from readers and what was corrected within [`guard::RECENT`], and when.
+    losses: Vec<(Moment, Loss)>,
     validators: Validators,
     folder: Option<PathBuf>,
     store: Store,
@@ -575,10 +574,10 @@ impl Ledger {
         self.records.change(&changes.entries);
         let Snapshot { losses, shown, pages } = snapshot;
         let before = self.losses.len();
-        self.losses.retain(|loss| losses.is_some() && loss.at + guard::RECENT > changes.at);
+        self.losses.retain(|(at, _)| losses.is_some() && *at + guard::RECENT > changes.at);
         let is_pruned = self.losses.len() < before;
         let at = changes.at;
-        self.losses.extend(losses.into_iter().flatten().map(|(feed, id)| Loss { at, feed, id }));
+        self.losses.extend(losses.into_iter().flatten().map(|loss| (at, loss)));
         if is_pruned || self.losses.len() > before {
             rows.losses = Some(self.losses.clone());
         }

@@ -116,6 +116,7 @@ const MIGRATIONS: [&str; 4] = [
     ALTER TABLE source ADD COLUMN path TEXT;
     ALTER TABLE source ADD COLUMN written INTEGER;
     ALTER TABLE source ADD COLUMN items BLOB;
+    ALTER TABLE loss ADD COLUMN is_correction INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 
@@ -133,7 +134,7 @@ pub(super) struct Rows {
     /// The entries of all feeds, if they are others than before.
     pub(super) shown: Option<Shown>,
     /// What was taken from readers lately, if it is something else than before.
-    pub(super) losses: Option<Vec<Loss>>,
+    pub(super) losses: Option<Vec<(Moment, Loss)>>,
     /// Pages that are others than before, or gone.
     pub(super) pages: Vec<(String, Option<ShownPage>)>,
 }
@@ -290,10 +291,11 @@ impl Store {
     }
 
     /// What was taken from readers lately.
-    pub(super) fn losses(&self) -> anyhow::Result<Vec<Loss>> {
-        let mut statement = self.connection.prepare("SELECT at, feed, id FROM loss ORDER BY rowid")?;
-        let rows =
-            statement.query_map([], |row| Ok(Loss { at: moment(row, 0)?, feed: row.get(1)?, id: row.get(2)? }))?;
+    pub(super) fn losses(&self) -> anyhow::Result<Vec<(Moment, Loss)>> {
+        let mut statement = self.connection.prepare("SELECT at, feed, id, is_correction FROM loss ORDER BY rowid")?;
+        let rows = statement.query_map([], |row| {
+            Ok((moment(row, 0)?, Loss { feed: row.get(1)?, id: row.get(2)?, is_correction: row.get(3)? }))
+        })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -434,8 +436,9 @@ fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
     }
     if let Some(losses) = &rows.losses {
         run("DELETE FROM loss", &[])?;
-        for Loss { at, feed, id } in losses {
-            run("INSERT INTO loss (at, feed, id) VALUES (?, ?, ?)", &[&at.to_rfc3339(), feed, id])?;
+        for (at, Loss { feed, id, is_correction }) in losses {
+            let sql = "INSERT INTO loss (at, feed, id, is_correction) VALUES (?, ?, ?, ?)";
+            run(sql, &[&at.to_rfc3339(), feed, id, is_correction])?;
         }
     }
     if let Some(shown) = &rows.shown {

@@ -228,6 +228,41 @@ fn a_change_that_comes_piece_by_piece_is_one_change() {
 }
 
 #[test]
+fn corrections_that_come_piece_by_piece_are_one_change() {
+    let date = |number: usize| format!("2025-05-{:02}", 17 + number);
+    let text = |number: usize| day(&date(number), "News", &names(&format!("n{number}"), 11));
+    let files: Vec<(String, String)> = (0..5).map(|number| (date(number) + ".md", text(number))).collect();
+    let files: Vec<(&str, String)> = files.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+    let mut publication = Publication::new(&files);
+    let retitled = |number: usize| text(number).replace("### n", "### A n");
+    // In the newest digest none counts, however often.
+    for minute in 0..4 {
+        publication.content.write(files[4].0, files[4].1.replace("About", &format!("{minute} about")));
+        assert_eq!(publication.look(&format!("2025-05-22T12:00:0{minute}Z")), None);
+    }
+    publication.content.write(files[0].0, retitled(0));
+    assert_eq!(publication.look("2025-05-22T12:01:00Z"), None, "11 of 55 are not too many");
+    publication.restart();
+    // A new day and a typo pass beside it.
+    publication.content.write("2025-05-22.md", day("2025-05-22", "News", &names("new", 12)));
+    assert_eq!(publication.look("2025-05-22T12:02:00Z"), None);
+    publication.content.write(files[2].0, files[2].1.replace("About n2 ferry.", "About the n2 ferry."));
+    assert_eq!(publication.look("2025-05-22T12:03:00Z"), None);
+    publication.content.write(files[1].0, retitled(1));
+    let held = publication.look("2025-05-22T12:04:00Z").expect("23 of 67 are too many");
+    assert_eq!(held.feeds[0], ("/".to_owned(), 23, 67));
+    assert_eq!(held.counts(), [0, 0, 0, 11]);
+    assert_eq!(publication.look("2025-05-22T13:03:30Z"), None, "an hour later the first are over");
+    // What was lost and came back does not count, nor what was corrected and then lost a second time.
+    publication.content.write(files[1].0, day(&date(1), "News", &names("n1", 8)).replace("### n", "### A n"));
+    assert_eq!(publication.look("2025-05-22T15:00:00Z"), None);
+    publication.content.write(files[1].0, retitled(1));
+    assert_eq!(publication.look("2025-05-22T15:01:00Z"), None);
+    publication.content.write(files[3].0, retitled(3));
+    assert_eq!(publication.look("2025-05-22T15:02:00Z"), None, "11 of 67");
+}
+
+#[test]
 fn the_same_again_is_held_back_and_its_removal_is_not() {
     let mut publication = two_days();
     let before = publication.ids();
@@ -875,7 +910,7 @@ fn check_tells_what_would_be_held_back_and_build_holds_it() {
     let run = feedmill(&["check", content, "--state", state, "--format", "short"]);
     let text = String::from_utf8(run.stdout).unwrap();
     assert_eq!(run.status.code(), Some(1));
-    assert!(text.contains("error: a server would not show this: of the entries that readers have, 11 would vanish; with what went within the last hour"), "{text}");
+    assert!(text.contains("error: a server would not show this: of the entries that readers have, 11 would vanish; with what went or was corrected within the last hour"), "{text}");
     assert!(
         text.contains("vanishes: `old library`") && text.contains("too many [held-back]\n    vanishes: "),
         "{text}"
