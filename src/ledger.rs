@@ -593,7 +593,7 @@ impl Ledger {
             }
         }
         (rows.entries, rows.waiting, rows.sources) = (changes.entries, changes.waiting, changes.sources);
-        rows.renamed = changes.recognised.renamed;
+        (rows.renamed, rows.texts) = (changes.recognised.renamed, changes.recognised.texts);
         if !self.is_pinned {
             rows.publication.extend(self.authority.iter().map(|authority| (AUTHORITY.to_owned(), authority.clone())));
         }

@@ -19,6 +19,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, 
 use url::Url;
 
 use super::settling::{Change, What};
+use super::words::Hash;
 use super::{
     Event, Loss, Made, Moment, Options, Published, Record, Records, Shown, ShownPage, Story, Validator, Validators,
 };
@@ -116,6 +117,7 @@ const MIGRATIONS: [&str; 4] = [
     ALTER TABLE source ADD COLUMN path TEXT;
     ALTER TABLE source ADD COLUMN written INTEGER;
     ALTER TABLE source ADD COLUMN items BLOB;
+    ALTER TABLE item ADD COLUMN text BLOB;
     ALTER TABLE loss ADD COLUMN is_correction INTEGER NOT NULL DEFAULT 0;
 ",
 ];
@@ -128,6 +130,7 @@ pub(super) struct Rows {
     pub(super) waiting: Vec<(String, bool)>,
     pub(super) sources: Vec<(String, Made)>,
     pub(super) renamed: Vec<(String, String)>,
+    pub(super) texts: Vec<(String, Hash)>,
     pub(super) sections: Vec<(String, String, Strength)>,
     pub(super) first_seen: Vec<(String, NaiveDate)>,
     pub(super) publication: Vec<(String, String)>,
@@ -141,12 +144,25 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn is_empty(&self) -> bool {
-        let Rows { at: _, entries, waiting, sources, renamed, sections, first_seen, publication, shown, losses, pages } =
-            self;
+        let Rows {
+            at: _,
+            entries,
+            waiting,
+            sources,
+            renamed,
+            texts,
+            sections,
+            first_seen,
+            publication,
+            shown,
+            losses,
+            pages,
+        } = self;
         entries.is_empty()
             && waiting.is_empty()
             && sources.is_empty()
             && renamed.is_empty()
+            && texts.is_empty()
             && sections.is_empty()
             && first_seen.is_empty()
             && publication.is_empty()
@@ -241,14 +257,14 @@ impl Store {
         }
         // As they stood in their digests: the first is the newest.
         let mut items = self.connection.prepare(
-            "SELECT published, updated, hash, gone, retracted, id, title, link, digest FROM item \
+            "SELECT published, updated, hash, gone, retracted, id, title, link, digest, text FROM item \
              ORDER BY published DESC, id",
         )?;
         let mut rows = items.query([])?;
         while let Some(row) = rows.next()? {
             let (record, item) = (record(row)?, published(row, 5)?);
             let digest: String = row.get(8)?;
-            records.prints.recall(&item, &digest, options);
+            records.prints.recall(&item, row.get(9)?, &digest, options);
             records.take(item.id, false, record);
         }
         let mut waiting = self.connection.prepare("SELECT key FROM waiting")?;
@@ -393,6 +409,9 @@ fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
     for change in &rows.entries {
         write_entry(transaction, change, rows.at)?;
     }
+    for (id, text) in &rows.texts {
+        run("UPDATE item SET text = ? WHERE id = ?", &[text, id])?;
+    }
     for (key, waits) in &rows.waiting {
         let sql = if *waits {
             "INSERT OR REPLACE INTO waiting (key) VALUES (?)"
@@ -479,8 +498,11 @@ fn write_entry(transaction: &Transaction<'_>, change: &Change, at: Moment) -> ru
     } else {
         transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO item (id, digest, title, link, published, updated, hash, gone, retracted) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO item (id, digest, title, link, published, updated, hash, gone, retracted) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
+                 ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, title = excluded.title, link = excluded.link, \
+                 published = excluded.published, updated = excluded.updated, hash = excluded.hash, gone = excluded.gone, \
+                 retracted = excluded.retracted",
             )?
             .execute(params![id, digest, title, link, published, updated, hash, gone, retracted])?;
     }
@@ -619,6 +641,8 @@ mod tests {
         let records = store.records(&Options::default()).unwrap();
         assert!(records.items["tag:a@example.org,2025-01:2025-05-22-en/x"].gone.is_none());
         assert!(records.sources.is_empty());
+        let text: Option<Hash> = store.connection.query_one("SELECT text FROM item", [], |row| row.get(0)).unwrap();
+        assert_eq!(text, None, "it is found out with the next look");
         let digest: String = store.connection.query_one("SELECT digest FROM item", [], |row| row.get(0)).unwrap();
         assert_eq!(digest, "2025-05-22-en");
         assert_eq!(store.publication("authority").unwrap().as_deref(), Some("a@example.org,2025-01"));
