@@ -227,6 +227,8 @@ fn source_of(digest: &Digest, options: &Options) -> i64 {
 struct Records {
     /// By key.
     digests: HashMap<String, Record>,
+    /// The moments at which digests went that are not there, and how many at each.
+    went: HashMap<Moment, usize>,
     /// By id.
     items: HashMap<String, Record>,
     prints: Prints,
@@ -271,8 +273,21 @@ impl Records {
 
     fn take(&mut self, name: String, is_digest: bool, record: Record) {
         self.taken.extend([record.published.timestamp(), record.updated.timestamp()]);
-        let records = if is_digest { &mut self.digests } else { &mut self.items };
-        records.insert(name, record);
+        if !is_digest {
+            self.items.insert(name, record);
+            return;
+        }
+        if let Some(gone) = record.gone {
+            *self.went.entry(gone).or_default() += 1;
+        }
+        if let Some(gone) = self.digests.insert(name, record).and_then(|before| before.gone)
+            && let Some(count) = self.went.get_mut(&gone)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.went.remove(&gone);
+            }
+        }
     }
 
     /// Whether items of a digest, by the key that its files share, were published, and it was there at the last look.
@@ -296,7 +311,7 @@ impl Past for Records {
         let record = self.items.get(id).filter(|record| record.retracted.is_none());
         let gone = record.and_then(|record| record.gone);
         // What went with its digest was there until then, and what is taken back stands in its file.
-        gone.is_none_or(|gone| self.digests.values().any(|digest| digest.gone == Some(gone)))
+        gone.is_none_or(|gone| self.went.contains_key(&gone))
     }
 
     fn published(&self, id: &str) -> Option<i64> {

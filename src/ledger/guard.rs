@@ -4,6 +4,7 @@
 //! or corrected lately. New entries never count, unless they are there already, nor do corrections in the newest digests, which are still
 //! being worked on. What a newcomer gets wrong: leaving a feed's window is no loss, being gone from the content is.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
@@ -344,18 +345,12 @@ impl Ledger {
         if self.shown.is_empty() {
             return Ok(Judgement::default());
         }
-        let known = settlement.digests.iter().filter(|settled| self.records.digests.contains_key(&*settled.key));
-        let newest = known.map(|settled| settled.digest.date).max();
-        let newest = settlement.digests.iter().filter(|settled| Some(settled.digest.date) >= newest);
-        let newest: HashSet<&str> = newest
-            .flat_map(|settled| settled.items.iter().chain([&settled.identity]))
-            .map(|identity| identity.id.as_str())
-            .collect();
-        let edited = self.edited(settlement, ids);
-        let mut families = self.records.prints.families();
-        let digests = self.records.sources.iter().map(|(key, made)| (ids.tag(key), made.family.as_str()));
-        let digests: Vec<(String, &str)> = digests.collect();
-        families.extend(digests.iter().map(|(id, family)| (id.as_str(), *family)));
+        // Each goes over the whole archive, and a normal day asks for none.
+        let newest = LazyCell::new(|| self.newest(settlement));
+        let edited = LazyCell::new(|| self.edited(settlement, ids));
+        let items = LazyCell::new(|| self.records.prints.families());
+        let digests = LazyCell::new(|| self.families_of_digests(ids));
+        let dates = LazyCell::new(|| dates(settlement));
         let of = |is_so: fn(&Change) -> bool| changes.entries.iter().filter(move |change| is_so(change));
         let mut gone: HashSet<&str> =
             of(|it| it.what == What::Gone && it.record.retracted.is_none()).map(|change| change.id.as_str()).collect();
@@ -370,10 +365,8 @@ impl Ledger {
         gone.retain(|id| self.records.items.get(*id).is_none_or(|record| !stays.contains_key(&record.hash)));
         let new = of(|it| it.what == What::Published && !it.is_digest);
         let again = new.filter_map(|change| Some((stays.get(&change.record.hash)?, change.id.as_str())));
-        let again: Vec<(&Vec<&str>, &str)> = again.collect();
+        let repeated = again.flat_map(|(before, new)| before.iter().map(move |id| (*id, new)));
         // Some digests tell the same on many days; on one day it is a copy.
-        let dates = if again.is_empty() { HashMap::new() } else { dates(settlement) };
-        let repeated = again.iter().flat_map(|(before, new)| before.iter().map(move |id| (*id, *new)));
         let repeated = repeated.filter(|(id, new)| dates.get(id) == dates.get(new));
         let case = Case {
             shown: &self.shown,
@@ -384,7 +377,7 @@ impl Ledger {
             repeated: repeated.collect(),
             is_young: settlement.digests.len() <= YOUNG,
             is_newest: &|id| newest.contains(id),
-            is_edited: &|id| families.get(id).is_none_or(|family| edited.contains(*family)),
+            is_edited: &|id| items.get(id).or_else(|| digests.get(id)).is_none_or(|family| edited.contains(*family)),
         };
         let (feeds, losses) = (case.over(limits), case.losses());
         let held = if feeds.is_empty() { None } else { Some(self.held(feeds, &case, changes, limits, ids)?) };
@@ -425,6 +418,20 @@ impl Ledger {
         }
         let new = changes.entries.iter().filter(|change| change.what == What::Published && !change.is_digest).count();
         Ok(Held { fingerprint: fingerprint(&entries), feeds, entries, new, limits: *limits })
+    }
+
+    /// The entries of the newest digests that readers have, and of newer ones.
+    fn newest<'s>(&self, settlement: &'s Settlement) -> HashSet<&'s str> {
+        let known = settlement.digests.iter().filter(|settled| self.records.digests.contains_key(&*settled.key));
+        let newest = known.map(|settled| settled.digest.date).max();
+        let newest = settlement.digests.iter().filter(|settled| Some(settled.digest.date) >= newest);
+        let entries = newest.flat_map(|settled| settled.items.iter().chain([&settled.identity]));
+        entries.map(|identity| identity.id.as_str()).collect()
+    }
+
+    /// The key that the files of a digest's date and language share, by its id.
+    fn families_of_digests(&self, ids: &super::Options) -> HashMap<String, &str> {
+        self.records.sources.iter().map(|(key, made)| (ids.tag(key), made.family.as_str())).collect()
     }
 
     /// The digests, by the key that their files share, of which an author wrote something else than what was published, or
