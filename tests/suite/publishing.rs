@@ -659,8 +659,6 @@ fn entry_ids(atom: &str) -> Vec<String> {
 fn whoever_follows_the_archives_finds_every_item_once() {
     let (publication, count) = three_years();
     let site = &publication.site;
-    let months =
-        |documents: &[(String, String)]| documents.iter().skip(1).map(|(route, _)| route.clone()).collect::<Vec<_>>();
     for (folder, expected) in [("/", count), ("/news/", 365 * 3), ("/papers/", count - 365 * 3), ("/digests/", 365)] {
         let documents = walk(site, &format!("{folder}atom.xml"), |atom| link(atom, "prev-archive"));
         // The feed shows all of the newest month, so it leads to the one before.
@@ -673,8 +671,7 @@ fn whoever_follows_the_archives_finds_every_item_once() {
                 assert!(seen.insert(id), "an entry of {route} is in two archives");
             }
         }
-        let live = entry_ids(&documents[0].1);
-        seen.extend(live.iter().cloned());
+        seen.extend(entry_ids(&documents[0].1));
         assert_eq!(seen.len(), expected, "{folder}");
         for (at, (route, atom)) in documents.iter().enumerate().skip(1) {
             assert!(
@@ -687,25 +684,29 @@ fn whoever_follows_the_archives_finds_every_item_once() {
                 assert_eq!(link(atom, "next-archive").map(|url| route_of(&url)), newer, "{route}");
             }
         }
-        let json = walk(site, &format!("{folder}feed.json"), |text| {
-            let feed: serde_json::Value = serde_json::from_str(text).unwrap();
-            feed["next_url"].as_str().map(str::to_owned)
-        });
-        let endings = months(&documents).iter().map(|route| route.replace(".atom", ".json")).collect::<Vec<_>>();
-        assert_eq!(months(&json), endings);
-        let items =
-            |text: &String| serde_json::from_str::<serde_json::Value>(text).unwrap()["items"].as_array().unwrap().len();
-        assert_eq!(
-            json[1..].iter().map(|(_, text)| items(text)).sum::<usize>(),
-            expected - only_live(&live, &documents)
-        );
+        expect_the_same_in_json(site, folder, &documents);
     }
 }
 
-/// How many entries of a feed are in none of its archives.
-fn only_live(live: &[String], documents: &[(String, String)]) -> usize {
-    let archived: HashSet<String> = documents[1..].iter().flat_map(|(_, atom)| entry_ids(atom)).collect();
-    live.iter().filter(|id| !archived.contains(*id)).count()
+/// Whoever follows `next_url` finds what is in the Atom documents of a feed, each entry of the archives once.
+fn expect_the_same_in_json(site: &Site, folder: &str, documents: &[(String, String)]) {
+    let json = walk(site, &format!("{folder}feed.json"), |text| {
+        let feed: serde_json::Value = serde_json::from_str(text).unwrap();
+        feed["next_url"].as_str().map(str::to_owned)
+    });
+    let routes: Vec<String> = json.iter().skip(1).map(|(route, _)| route.replace(".json", ".atom")).collect();
+    assert_eq!(routes, documents.iter().skip(1).map(|(route, _)| route.clone()).collect::<Vec<_>>());
+    let ids = |text: &str| -> Vec<String> {
+        let feed: serde_json::Value = serde_json::from_str(text).unwrap();
+        let items = feed["items"].as_array().unwrap().iter();
+        items.map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut archived: HashSet<String> = HashSet::new();
+    for (at, ((_, atom), (route, json))) in documents.iter().zip(&json).enumerate() {
+        let (atom, json) = (entry_ids(atom), ids(json));
+        assert_eq!(atom, json, "{route}");
+        assert!(at == 0 || json.into_iter().all(|id| archived.insert(id)), "{route}: each once");
+    }
 }
 
 #[test]
@@ -993,6 +994,115 @@ proptest! {
             for field in ["date_published", "date_modified"] {
                 let times = fields(&one.site, "/", field);
                 prop_assert_eq!(times.iter().collect::<HashSet<_>>().len(), times.len(), "{}: {:?}", field, times);
+            }
+        }
+    }
+}
+
+/// An edit of the files of one date.
+#[derive(Debug, Clone)]
+enum FileEdit {
+    /// A digest that was never there.
+    Drop,
+    Remove(usize),
+    /// What was removed last comes back, under its name or another.
+    Restore {
+        is_renamed: bool,
+    },
+    Rename(usize),
+    /// One item has another title.
+    Retitle(usize),
+    /// Both at once.
+    RenameAndRetitle(usize),
+    Restart,
+}
+
+fn file_edit() -> impl Strategy<Value = FileEdit> {
+    let at = || 0..3_usize;
+    prop_oneof![
+        3 => Just(FileEdit::Drop),
+        2 => at().prop_map(FileEdit::Remove),
+        2 => any::<bool>().prop_map(|is_renamed| FileEdit::Restore { is_renamed }),
+        2 => at().prop_map(FileEdit::Rename),
+        2 => at().prop_map(FileEdit::Retitle),
+        1 => at().prop_map(FileEdit::RenameAndRetitle),
+        2 => Just(FileEdit::Restart),
+    ]
+}
+
+/// A digest as the test knows it: `who` never changes.
+#[derive(Debug, Clone)]
+struct Edition {
+    who: usize,
+    path: String,
+    titles: [usize; 4],
+}
+
+impl Edition {
+    fn text(&self) -> String {
+        let items = self.titles.iter().enumerate().map(|(at, title)| {
+            format!("### Title {title}\n\nAbout it. [>Read more](https://example.com/{}-{at})\n\n", self.who)
+        });
+        format!(
+            "---\ndate: 2025-05-22\ntitle: Who {}\n---\n\n# D\n\n## News\n\n{}",
+            self.who,
+            items.collect::<String>()
+        )
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+
+    /// However many files a date has, and whatever they are called, a digest and its items keep their ids.
+    #[test]
+    fn digests_of_one_date_keep_their_ids(script in prop::collection::vec(file_edit(), 1..20)) {
+        let mut publication = Editions::new().publication;
+        let (mut there, mut removed) = (Vec::<Edition>::new(), Vec::<Edition>::new());
+        let mut count = 0;
+        let mut next = || { count += 1; count };
+        // Plainer and plainer, so that a later one always sorts first.
+        let path = |number: usize| format!("2025-05-22-{}.md", "x".repeat(200_usize.saturating_sub(number)));
+        let mut owners: BTreeMap<String, String> = BTreeMap::new();
+        let mut ids: BTreeMap<String, String> = BTreeMap::new();
+        for (minute, edit) in script.into_iter().enumerate() {
+            let length = there.len();
+            match edit {
+                FileEdit::Drop if length < 3 => {
+                    let who = next();
+                    there.push(Edition { who, path: path(who), titles: [0; 4].map(|_| next()) });
+                }
+                FileEdit::Remove(at) if length > 0 => {
+                    let edition = there.remove(at % length);
+                    publication.content.remove(&edition.path);
+                    removed.push(edition);
+                }
+                FileEdit::Restore { is_renamed } if length < 3 => {
+                    if let Some(mut edition) = removed.pop() {
+                        if is_renamed { edition.path = path(next()) }
+                        there.push(edition);
+                    }
+                }
+                FileEdit::Rename(at) | FileEdit::Retitle(at) | FileEdit::RenameAndRetitle(at) if length > 0 => {
+                    let edition = &mut there[at % length];
+                    if !matches!(edit, FileEdit::Rename(_)) { edition.titles[at] = next() }
+                    if !matches!(edit, FileEdit::Retitle(_)) {
+                        publication.content.remove(&edition.path);
+                        edition.path = path(next());
+                    }
+                }
+                FileEdit::Restart => publication.restart(),
+                _ => {}
+            }
+            there.iter().for_each(|edition| publication.content.write(&edition.path, edition.text()));
+            prop_assert_eq!(publication.look(&format!("2025-05-22T13:{minute:02}:00Z")), None);
+            let of_digests = fields(&publication.site, "/digests/", "title").into_iter().zip(fields(&publication.site, "/digests/", "id"));
+            let of_items = fields(&publication.site, "/", "external_url").into_iter().zip(fields(&publication.site, "/", "id"));
+            let all: Vec<(String, String)> = of_digests.chain(of_items).collect();
+            prop_assert_eq!(all.iter().filter(|(name, _)| name.starts_with("Who")).count(), there.len());
+            for (name, id) in all {
+                prop_assert_eq!(ids.entry(name.clone()).or_insert_with(|| id.clone()), &id, "{} keeps its id", name);
+                prop_assert_eq!(owners.entry(id.clone()).or_insert_with(|| name.clone()), &name, "an id is one's");
             }
         }
     }
