@@ -6,6 +6,7 @@
 pub mod mill;
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +30,9 @@ use mill::{Mill, Outcome, Reason, Verdict};
 /// How often a confirmation is looked for while a change is held back.
 const CONFIRMATION_INTERVAL: Duration = Duration::from_secs(1);
 
-/// So many held entries are told in the log; all are in the state folder.
-const MOST_TOLD: usize = 20;
+/// So many bytes of held entries are told to the service manager, which drops what has more than 4 096 (`sd_notify(3)`). The
+/// log and the state folder tell of all.
+const MOST_TOLD: usize = 3_000;
 
 /// What a daemon needs to know.
 #[derive(Debug, Clone)]
@@ -255,17 +257,11 @@ impl Daemon {
             Some(state) => format!("feedmill confirm --state {}", state.display()),
             None => "start again (without state.folder nothing else can confirm it)".to_owned(),
         };
-        for entry in held.entries.iter().take(MOST_TOLD) {
+        for entry in &held.entries {
             tracing::error!("held back: {entry}");
         }
-        if held.entries.len() > MOST_TOLD {
-            tracing::error!(
-                "held back: and {} more, which `feedmill confirm --list` tells",
-                held.entries.len() - MOST_TOLD
-            );
-        }
         tracing::error!("the old site stays: {held}. Mend the digests, or let it through: {way_out}");
-        tell_service_manager(&[NotifyState::Status(&format!("held back: {held}"))]);
+        tell_service_manager(&[NotifyState::Status(&status(&held))]);
         self.held = Some(held.fingerprint);
     }
 
@@ -289,6 +285,20 @@ impl Daemon {
         tracing::info!("configuration reloaded");
         tell_service_manager(&[NotifyState::Ready]);
     }
+}
+
+/// What is held back, and which entries, on one line that the service manager takes.
+fn status(held: &Held) -> String {
+    let mut status = format!("held back: {held}");
+    for (told, entry) in held.entries.iter().enumerate() {
+        let entry = format!("; {entry}");
+        if status.len() + entry.len() > MOST_TOLD {
+            let _ = write!(status, "; and {} more, see `feedmill confirm --list`", held.entries.len() - told);
+            break;
+        }
+        status.push_str(&entry);
+    }
+    status
 }
 
 /// Tells systemd, if it started us and listens (`sd_notify(3)`).

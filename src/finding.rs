@@ -301,10 +301,15 @@ impl Finding {
 }
 
 impl fmt::Display for Finding {
-    /// `path:line:column: severity: message (remedy)`, the form editors and CI systems jump to.
+    /// `path:line:column: severity: message [code]`, the form editors and CI systems jump to; what else there is, on indented
+    /// lines below.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Finding { path, line, column, severity, code, message, remedy } = self;
-        write!(formatter, "{path}:{line}:{column}: {severity}: {message} [{code}]\n    help: {remedy}")
+        let mut lines = message.lines();
+        let first = lines.next().unwrap_or_default();
+        write!(formatter, "{path}:{line}:{column}: {severity}: {first} [{code}]")?;
+        lines.try_for_each(|line| write!(formatter, "\n    {line}"))?;
+        write!(formatter, "\n    help: {remedy}")
     }
 }
 

@@ -23,16 +23,15 @@ use bytes::Bytes;
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 
-use crate::digest::learnt::Memory;
+use crate::digest::learnt::{Given, Memory};
 use crate::digest::{Digest, Item, Keyed, Section};
 use crate::finding::{Code, Finding, Place};
-use guard::Loss;
 use recognition::{Past, Prints, Recognised};
 use settling::Last;
 use store::{Rows, Store};
 use words::Hash;
 
-pub use guard::{Fate, Held, Judgement, Touched};
+pub use guard::{Fate, Held, Judgement, Loss, Touched};
 pub use settling::{Change, Changes, What};
 pub use store::is_of_the_disk;
 pub use story::{Event, Story};
@@ -203,12 +202,24 @@ struct Record {
     retracted: Option<Moment>,
 }
 
+impl Record {
+    /// The second of its last change, when that is not also the one of its publication: another change makes it free.
+    fn superseded(&self) -> Option<i64> {
+        Some(self.updated.timestamp()).filter(|second| *second != self.published.timestamp())
+    }
+}
+
 impl Made {
     fn of(digest: &Digest, options: &Options) -> Made {
-        let mut hasher = DefaultHasher::new();
-        (digest.source, options.reading).hash(&mut hasher);
-        Made { family: digest.key.clone(), source: hasher.finish().cast_signed() }
+        Made { family: digest.key.clone(), source: source_of(digest, options), given: Given::of(digest) }
     }
+}
+
+/// A number that is another when an author wrote anything else, or the configuration or the program reads it in another way.
+fn source_of(digest: &Digest, options: &Options) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    (digest.source, options.reading).hash(&mut hasher);
+    hasher.finish().cast_signed()
 }
 
 /// Everything that was published.
@@ -216,12 +227,14 @@ impl Made {
 struct Records {
     /// By key.
     digests: HashMap<String, Record>,
+    /// The moments at which digests went that are not there, and how many at each.
+    went: HashMap<Moment, usize>,
     /// By id.
     items: HashMap<String, Record>,
     prints: Prints,
     /// Keys of digests that came before their date.
     waiting: HashSet<String>,
-    /// The seconds at which anything was published or updated: nothing else gets them.
+    /// The seconds at which entries were first published or last changed: nothing else gets them.
     taken: HashSet<i64>,
     /// What each digest was made of, by its key.
     sources: HashMap<String, Made>,
@@ -232,19 +245,49 @@ struct Records {
 struct Made {
     /// The key that all files of its date and language share.
     family: String,
-    /// Another when its author wrote anything else, or the configuration or the program reads it in another way.
+    /// See [`source_of`].
     source: i64,
+    /// By what the digest is known that has its key; unknown for days whose files are one item each, and for what nobody saw
+    /// since ledgers have it.
+    given: Option<Given>,
 }
 
 impl Records {
-    fn take(&mut self, name: String, is_digest: bool, record: Record) {
-        let (published, updated) = (record.published.timestamp(), record.updated.timestamp());
-        let records = if is_digest { &mut self.digests } else { &mut self.items };
-        if let Some(before) = records.insert(name, record) {
-            // Free again, as it would be after a restart.
-            self.taken.remove(&before.updated.timestamp());
+    /// Takes in entries that are new or others than before.
+    fn change(&mut self, changes: &[Change]) {
+        // Before anything is taken in: a second that one entry leaves may be another's.
+        for change in changes {
+            let before = match change.is_digest {
+                true => self.digests.get(&change.digest),
+                false => self.items.get(&change.id),
+            };
+            if let Some(before) = before.filter(|before| before.updated != change.record.updated) {
+                before.superseded().map(|second| self.taken.remove(&second));
+            }
         }
-        self.taken.extend([published, updated]);
+        for change in changes {
+            let name = if change.is_digest { &change.digest } else { &change.id };
+            self.take(name.clone(), change.is_digest, change.record.clone());
+        }
+    }
+
+    fn take(&mut self, name: String, is_digest: bool, record: Record) {
+        self.taken.extend([record.published.timestamp(), record.updated.timestamp()]);
+        if !is_digest {
+            self.items.insert(name, record);
+            return;
+        }
+        if let Some(gone) = record.gone {
+            *self.went.entry(gone).or_default() += 1;
+        }
+        if let Some(gone) = self.digests.insert(name, record).and_then(|before| before.gone)
+            && let Some(count) = self.went.get_mut(&gone)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.went.remove(&gone);
+            }
+        }
     }
 
     /// Whether items of a digest, by the key that its files share, were published, and it was there at the last look.
@@ -268,7 +311,7 @@ impl Past for Records {
         let record = self.items.get(id).filter(|record| record.retracted.is_none());
         let gone = record.and_then(|record| record.gone);
         // What went with its digest was there until then, and what is taken back stands in its file.
-        gone.is_none_or(|gone| self.digests.values().any(|digest| digest.gone == Some(gone)))
+        gone.is_none_or(|gone| self.went.contains_key(&gone))
     }
 
     fn published(&self, id: &str) -> Option<i64> {
@@ -283,7 +326,7 @@ pub type Shown = BTreeMap<String, BTreeSet<String>>;
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// What it takes from readers, as [`Ledger::judge`] tells; none when that was confirmed, and counts no more.
-    pub losses: Option<Vec<(String, String)>>,
+    pub losses: Option<Vec<Loss>>,
     /// The entries of each feed.
     pub shown: Shown,
     /// The pages by their route.
@@ -336,8 +379,8 @@ pub struct Ledger {
     last: Last,
     memory: Memory,
     shown: Shown,
-    /// What was taken from readers within [`guard::RECENT`].
-    losses: Vec<Loss>,
+    /// What was taken from readers and what was corrected within [`guard::RECENT`], and when.
+    losses: Vec<(Moment, Loss)>,
     validators: Validators,
     folder: Option<PathBuf>,
     store: Store,
@@ -403,9 +446,22 @@ impl Ledger {
         open().with_context(|| format!("cannot read the ledger in {}", folder.display()))
     }
 
-    /// What earlier runs learnt of the folder.
-    pub fn memory(&self) -> &Memory {
-        &self.memory
+    /// What earlier runs learnt of the folder, and which digests its names were given to.
+    pub fn memory(&self) -> Memory {
+        let mut memory = self.memory.clone();
+        for (key, Made { family, given, .. }) in &self.records.sources {
+            let Some(given) = given else { continue };
+            memory.given.entry(family.clone()).or_default().insert(key.clone(), given.clone());
+        }
+        for names in memory.given.values_mut() {
+            let is_there = |key: &str| self.records.digests.get(key).is_some_and(|record| record.gone.is_none());
+            let there: HashSet<String> =
+                names.iter().filter(|(key, _)| is_there(key)).map(|(_, given)| given.path.clone()).collect();
+            // Its file is that of another now.
+            let former = names.iter_mut().filter(|(key, given)| there.contains(&given.path) && !is_there(key));
+            former.for_each(|(_, given)| given.path.clear());
+        }
+        memory
     }
 
     /// Settles what readers may see at `now` of the digests of a library, whose keys are unique. Nothing is changed: the
@@ -530,16 +586,13 @@ impl Ledger {
         self.records.prints.take(&changes.recognised);
         self.take_waiting(&changes.waiting);
         self.records.sources.extend(changes.sources.iter().cloned());
-        for change in &changes.entries {
-            let name = if change.is_digest { &change.digest } else { &change.id };
-            self.records.take(name.clone(), change.is_digest, change.record.clone());
-        }
+        self.records.change(&changes.entries);
         let Snapshot { losses, shown, pages } = snapshot;
         let before = self.losses.len();
-        self.losses.retain(|loss| losses.is_some() && loss.at + guard::RECENT > changes.at);
+        self.losses.retain(|(at, _)| losses.is_some() && *at + guard::RECENT > changes.at);
         let is_pruned = self.losses.len() < before;
         let at = changes.at;
-        self.losses.extend(losses.into_iter().flatten().map(|(feed, id)| Loss { at, feed, id }));
+        self.losses.extend(losses.into_iter().flatten().map(|loss| (at, loss)));
         if is_pruned || self.losses.len() > before {
             rows.losses = Some(self.losses.clone());
         }
@@ -555,7 +608,7 @@ impl Ledger {
             }
         }
         (rows.entries, rows.waiting, rows.sources) = (changes.entries, changes.waiting, changes.sources);
-        rows.renamed = changes.recognised.renamed;
+        (rows.renamed, rows.texts) = (changes.recognised.renamed, changes.recognised.texts);
         if !self.is_pinned {
             rows.publication.extend(self.authority.iter().map(|authority| (AUTHORITY.to_owned(), authority.clone())));
         }

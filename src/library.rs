@@ -6,6 +6,7 @@
 mod scan;
 pub mod watch;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use chrono::NaiveDate;
 
-use crate::digest::learnt::Memory;
+use crate::digest::learnt::{Given, Memory};
 use crate::digest::{self, Digest, Keyed, Learnt, Lesson, Outcome, Rules, Surroundings, Tally, Text};
 use crate::finding::{Code, Finding, Place};
 use scan::{Listed, Listing, Sight, Stamp};
@@ -282,8 +283,8 @@ impl Library {
         self.files.insert(path, File { stamp, digests, findings, lesson });
     }
 
-    /// The digests with names that are unique: of several files with one date and language, the plainest path has the
-    /// bare key, and the others add what else their path says.
+    /// The digests with names that are unique: of several files with one date and language, the first has the bare key, of
+    /// several at once the plainest path, and the others add what else their path says. A digest keeps the name it was given.
     pub fn digests(&self) -> &[Keyed] {
         &self.keyed
     }
@@ -307,15 +308,22 @@ impl Library {
         for (key, digest) in self.days_of(stories) {
             by_key.entry(key).or_default().push(digest);
         }
-        let mut taken: HashSet<String> = by_key.keys().cloned().collect();
+        let given = self.memory.given.values().flat_map(BTreeMap::keys);
+        let mut taken: HashSet<String> = by_key.keys().chain(given).cloned().collect();
         let (mut keyed, mut findings) = (Vec::new(), Vec::new());
         for (key, mut editions) in by_key {
             editions.sort_by_key(|digest| (digest::name_besides_date(&digest.path).len(), digest.path.clone()));
-            for (position, digest) in editions.iter().enumerate() {
-                let own = if position == 0 { key.clone() } else { other_key(&key, digest, &mut taken) };
-                if position > 0 {
-                    let message =
-                        format!("`{}` has the same date; this one is published as /digests/{own}/", editions[0].path);
+            let is_bare_free = !was_given(&key, &self.memory.given);
+            let known = self.memory.given.entry(key.clone()).or_default();
+            let names = names(&key, is_bare_free, &editions, known, &mut taken);
+            remember(known, &names, &editions);
+            let plain = names.iter().position(|name| *name == key).unwrap_or_default();
+            for (position, (own, digest)) in names.into_iter().zip(&editions).enumerate() {
+                if position != plain {
+                    let message = format!(
+                        "`{}` has the same date; this one is published as /digests/{own}/",
+                        editions[plain].path
+                    );
                     let remedy = "join the two, or correct the date of one";
                     findings.push(Finding::new(&digest.path, Place::START, Code::DateShared, message, remedy));
                 }
@@ -353,6 +361,71 @@ fn guarded<T>(path: &str, work: impl FnOnce() -> T) -> Result<T, Finding> {
         let remedy = "please report this as a bug, with the file";
         Finding::new(path, Place::START, Code::Internal, "feedmill failed on this file", remedy)
     })
+}
+
+/// The names of the digests that share a key, the plainest path first. One that was given a name keeps it as long as its file
+/// is there, and also in a file of another name. The first of the others has the bare key, if nobody ever had it; a name
+/// that was given is kept for what is gone, because readers know that by it.
+fn names(
+    key: &str,
+    mut is_bare_free: bool,
+    editions: &[Arc<Digest>],
+    known: &BTreeMap<String, Given>,
+    taken: &mut HashSet<String>,
+) -> Vec<String> {
+    let mut names: Vec<Option<String>> = vec![None; editions.len()];
+    let mut free: BTreeMap<&str, &Given> = known.iter().map(|(name, given)| (name.as_str(), given)).collect();
+    // What stands where it stood; what has another file; what was rewritten where it stood.
+    let in_place = |given: &Given, digest: &Digest| match given.path == digest.path {
+        true => given.likeness(digest),
+        false => None,
+    };
+    let elsewhere = |given: &Given, digest: &Digest| given.likeness(digest);
+    let rewritten = |given: &Given, digest: &Digest| (given.path == digest.path).then_some(0);
+    for likeness in [&in_place as &dyn Fn(&Given, &Digest) -> Option<usize>, &elsewhere, &rewritten] {
+        if free.is_empty() {
+            break;
+        }
+        let mut pairs: Vec<(usize, usize, &str)> = Vec::new();
+        for (at, digest) in editions.iter().enumerate().filter(|(at, it)| names[*at].is_none() && !it.is_one_story) {
+            pairs.extend(free.iter().filter_map(|(name, given)| Some((likeness(given, digest)?, at, *name))));
+        }
+        pairs.sort_by_key(|(likeness, at, name)| (Reverse(*likeness), *at, *name));
+        for (_, at, name) in pairs {
+            if names[at].is_none() && free.remove(name).is_some() {
+                names[at] = Some(name.to_owned());
+            }
+        }
+    }
+    let names = names.into_iter().zip(editions).map(|(name, digest)| {
+        name.unwrap_or_else(|| match std::mem::take(&mut is_bare_free) {
+            true => key.to_owned(),
+            false => other_key(key, digest, taken),
+        })
+    });
+    names.collect()
+}
+
+/// Whether a name was given to a digest of a key that it begins with.
+fn was_given(name: &str, given: &BTreeMap<String, BTreeMap<String, Given>>) -> bool {
+    let ends = name.match_indices('-').map(|(end, _)| end).chain([name.len()]);
+    ends.filter_map(|end| given.get(&name[..end])).any(|names| names.contains_key(name))
+}
+
+/// Brings up to date what is known of the names of one key.
+fn remember(known: &mut BTreeMap<String, Given>, names: &[String], editions: &[Arc<Digest>]) {
+    for (name, digest) in names.iter().zip(editions).filter(|(_, digest)| !digest.is_one_story) {
+        let is_same = |given: &Given| given.path == digest.path && given.source == digest.source;
+        if known.get(name).is_some_and(is_same) {
+            continue;
+        }
+        // Another that stood in this file has gone from it.
+        let others = known.iter_mut().filter(|(name, given)| given.path == digest.path && !names.contains(name));
+        others.for_each(|(_, given)| given.path.clear());
+        if let Some(given) = Given::of(digest) {
+            known.insert(name.clone(), given);
+        }
+    }
 }
 
 fn other_key(key: &str, digest: &Digest, taken: &mut HashSet<String>) -> String {

@@ -19,7 +19,7 @@ use crate::config::Options;
 use crate::digest::{Keyed, Outcome, lines_of};
 use crate::feed::{self, Feeds};
 use crate::finding::{Code, Finding, Place, Severity, effect, explanation};
-use crate::ledger::{Change, Held, Ledger, Published, Settled, Touched, Waiting};
+use crate::ledger::{Change, Held, Ledger, Published, Settled, Waiting};
 use crate::library::{self, Library};
 
 #[derive(Serialize)]
@@ -135,7 +135,7 @@ fn of_folder(folder: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let state = options.state.as_deref();
     let mut ledger = state.map_or_else(|| Ok(Ledger::default()), |state| Ledger::open_to_read(state, &site.ids))?;
     ledger.pin(&mut site.ids);
-    library.recall(ledger.memory().clone());
+    library.recall(ledger.memory());
     let now = Utc::now();
     library.refresh(&HashSet::new(), site.ids.today(now))?;
     let (settlement, changes) = ledger.settle(library.digests(), now, &site.ids);
@@ -218,13 +218,10 @@ fn changed_ids(
     Ok(findings)
 }
 
-/// What a server would not show before it is confirmed.
+/// What a server would not show before it is confirmed, with every entry on a line of its own.
 fn held_back(held: &Held) -> Finding {
-    const FEW: usize = 5;
-    let entries: Vec<String> = held.entries.iter().take(FEW).map(Touched::to_string).collect();
-    let more = held.entries.len().saturating_sub(FEW);
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let message = format!("a server would not show this: {held}. {}{more}", entries.join("; "));
+    let entries: Vec<String> = held.entries.iter().map(|entry| format!("\n{entry}")).collect();
+    let message = format!("a server would not show this: {held}{}", entries.concat());
     let remedy =
         "mend the digests; or publish it, and run `feedmill confirm` on the server (`--list` tells of each entry)";
     Finding::new("", Place::START, Code::HeldBack, message, remedy)

@@ -116,7 +116,7 @@ impl Mill {
             );
         }
         let mut library = Library::new(&options.content, options.library.clone(), options.site.rules.clone());
-        library.recall(ledger.memory().clone());
+        library.recall(ledger.memory());
         Mill { options, library, ledger, is_unwritten: false }
     }
 

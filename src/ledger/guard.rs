@@ -1,9 +1,10 @@
 //! The publish guard: a brake before every subscriber sees old entries again, or loses them.
 //!
 //! What a change would do to the entries that readers have is counted feed by feed, together with what was taken from them
-//! lately. New entries never count, unless they are there already, nor do corrections in the newest digests, which are still
+//! or corrected lately. New entries never count, unless they are there already, nor do corrections in the newest digests, which are still
 //! being worked on. What a newcomer gets wrong: leaving a feed's window is no loss, being gone from the content is.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
@@ -11,7 +12,7 @@ use chrono::{NaiveDate, TimeDelta};
 use sha2::{Digest as _, Sha256};
 
 use super::words::{Hash, canonical_link};
-use super::{Change, Changes, Ledger, Made, Moment, Published, Settlement, Shown, What};
+use super::{Change, Changes, Ledger, Moment, Published, Settlement, Shown, What, source_of};
 use crate::digest::text::normalized;
 
 /// When a change is held.
@@ -117,8 +118,8 @@ impl fmt::Display for Held {
         let (entries, percent) = (self.limits.entries, self.limits.share_percent);
         write!(
             f,
-            "of the entries that readers have, {}; with what went within the last hour that is {}, where more than {entries} \
-             and {percent} % are too many",
+            "of the entries that readers have, {}; with what went or was corrected within the last hour that is {}, where more \
+             than {entries} and {percent} % are too many",
             fates.join(", "),
             feeds.join(", ")
         )?;
@@ -138,15 +139,18 @@ const DIGESTS: &str = "/digests/";
 /// With so many digests a publication is understood.
 pub(super) const YOUNG: usize = 10;
 
-/// What was taken from readers counts for so long, so that a change which comes piece by piece is one change.
+/// What was taken from readers and what was corrected counts for so long, so that a change which comes piece by piece is one change.
 pub(super) const RECENT: TimeDelta = TimeDelta::hours(1);
 
-/// An entry that a feed showed and then did not.
+/// An entry that readers of a feed had, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Loss {
-    pub(super) at: Moment,
-    pub(super) feed: String,
-    pub(super) id: String,
+pub struct Loss {
+    /// The route of the feed.
+    pub feed: String,
+    /// The entry.
+    pub id: String,
+    /// Whether it is still there, with other words.
+    pub is_correction: bool,
 }
 
 /// What readers would see of a change.
@@ -154,8 +158,8 @@ pub(super) struct Loss {
 pub struct Judgement {
     /// The change, if it must not be shown as it is.
     pub held: Option<Held>,
-    /// What is taken from readers if it is shown: feeds and ids.
-    pub losses: Vec<(String, String)>,
+    /// What readers lose and see corrected if it is shown.
+    pub losses: Vec<Loss>,
 }
 
 /// What a change does to the entries that readers have, by id.
@@ -164,8 +168,8 @@ pub(super) struct Case<'c> {
     pub(super) shown: &'c Shown,
     /// The feeds as they would be.
     pub(super) next: &'c Shown,
-    /// What was taken from readers lately: feeds and ids.
-    pub(super) recent: HashSet<(&'c str, &'c str)>,
+    /// What became of what readers had lately.
+    pub(super) recent: Vec<&'c Loss>,
     /// Entries that would be gone.
     pub(super) gone: HashSet<&'c str>,
     /// Entries that would be corrected.
@@ -196,23 +200,36 @@ impl<'c> Case<'c> {
         ids.filter(|id| is_gone(id) || leaves(id)).collect()
     }
 
+    /// The entries of a feed that its readers would see corrected.
+    fn corrected(&self, feed: &str) -> BTreeSet<&'c str> {
+        let is_corrected = |id: &str| self.corrected.contains(id) && !(self.is_newest)(id) && (self.is_edited)(id);
+        let ids = self.shown.get(feed).into_iter().flatten().map(String::as_str);
+        ids.filter(|id| is_corrected(id)).collect()
+    }
+
     /// The entries of a feed that its readers would see in another way.
     fn touched(&self, feed: &str) -> BTreeSet<&'c str> {
         let is_repeated = |id: &str| {
             let again = self.repeated.get(id);
             again.is_some_and(|again| self.next.get(feed).is_some_and(|next| next.contains(*again)))
         };
-        let is_corrected = |id: &str| self.corrected.contains(id) && !(self.is_newest)(id) && (self.is_edited)(id);
         let ids = self.shown.get(feed).into_iter().flatten().map(String::as_str);
-        let mut touched: BTreeSet<&str> = ids.filter(|id| is_repeated(id) || is_corrected(id)).collect();
+        let mut touched: BTreeSet<&str> = ids.filter(|id| is_repeated(id)).collect();
+        touched.extend(self.corrected(feed));
         touched.extend(self.lost(feed));
         touched
     }
 
-    /// What is taken from readers: feeds and ids.
-    pub(super) fn losses(&self) -> Vec<(String, String)> {
-        let lost = |feed: &'c String| self.lost(feed).into_iter().map(move |id| (feed.clone(), id.to_owned()));
-        self.shown.keys().flat_map(lost).collect()
+    /// What readers lose, and what they see corrected.
+    pub(super) fn losses(&self) -> Vec<Loss> {
+        let mut losses = Vec::new();
+        for feed in self.shown.keys() {
+            let lost = self.lost(feed);
+            let corrected = self.corrected(feed).into_iter().filter(|id| !lost.contains(id)).map(|id| (id, true));
+            let all = lost.iter().map(|id| (*id, false)).chain(corrected);
+            losses.extend(all.map(|(id, is_correction)| Loss { feed: feed.clone(), id: id.to_owned(), is_correction }));
+        }
+        losses
     }
 
     /// The feeds over the limit: route, entries touched, entries shown.
@@ -223,10 +240,17 @@ impl<'c> Case<'c> {
             if touched.is_empty() {
                 continue;
             }
-            let recent = self.recent.iter().filter(|(of, _)| of == feed).map(|(_, id)| *id);
-            let recent: Vec<&str> = recent.filter(|id| !ids.contains(*id)).collect();
-            touched.extend(&recent);
-            let had = ids.len() + recent.len();
+            let mut had = ids.len();
+            let mut counted: HashSet<&str> = HashSet::new();
+            for loss in self.recent.iter().filter(|loss| loss.feed == *feed) {
+                let is_there = ids.contains(&loss.id);
+                // What was lost and came back is as it was; what was corrected and then lost was lost.
+                if is_there != loss.is_correction || (is_there && (self.is_newest)(&loss.id)) {
+                    continue;
+                }
+                had += usize::from(!is_there && counted.insert(&loss.id));
+                touched.insert(&loss.id);
+            }
             if touched.len() > options.entries && touched.len() * 100 > usize::from(options.share_percent) * had {
                 over.push((feed.clone(), touched.len(), had));
             }
@@ -321,18 +345,12 @@ impl Ledger {
         if self.shown.is_empty() {
             return Ok(Judgement::default());
         }
-        let known = settlement.digests.iter().filter(|settled| self.records.digests.contains_key(&*settled.key));
-        let newest = known.map(|settled| settled.digest.date).max();
-        let newest = settlement.digests.iter().filter(|settled| Some(settled.digest.date) >= newest);
-        let newest: HashSet<&str> = newest
-            .flat_map(|settled| settled.items.iter().chain([&settled.identity]))
-            .map(|identity| identity.id.as_str())
-            .collect();
-        let edited = self.edited(settlement, ids);
-        let mut families = self.records.prints.families();
-        let digests = self.records.sources.iter().map(|(key, made)| (ids.tag(key), made.family.as_str()));
-        let digests: Vec<(String, &str)> = digests.collect();
-        families.extend(digests.iter().map(|(id, family)| (id.as_str(), *family)));
+        // Each goes over the whole archive, and a normal day asks for none.
+        let newest = LazyCell::new(|| self.newest(settlement));
+        let edited = LazyCell::new(|| self.edited(settlement, ids));
+        let items = LazyCell::new(|| self.records.prints.families());
+        let digests = LazyCell::new(|| self.families_of_digests(ids));
+        let dates = LazyCell::new(|| dates(settlement));
         let of = |is_so: fn(&Change) -> bool| changes.entries.iter().filter(move |change| is_so(change));
         let mut gone: HashSet<&str> =
             of(|it| it.what == What::Gone && it.record.retracted.is_none()).map(|change| change.id.as_str()).collect();
@@ -347,10 +365,8 @@ impl Ledger {
         gone.retain(|id| self.records.items.get(*id).is_none_or(|record| !stays.contains_key(&record.hash)));
         let new = of(|it| it.what == What::Published && !it.is_digest);
         let again = new.filter_map(|change| Some((stays.get(&change.record.hash)?, change.id.as_str())));
-        let again: Vec<(&Vec<&str>, &str)> = again.collect();
+        let repeated = again.flat_map(|(before, new)| before.iter().map(move |id| (*id, new)));
         // Some digests tell the same on many days; on one day it is a copy.
-        let dates = if again.is_empty() { HashMap::new() } else { dates(settlement) };
-        let repeated = again.iter().flat_map(|(before, new)| before.iter().map(move |id| (*id, *new)));
         let repeated = repeated.filter(|(id, new)| dates.get(id) == dates.get(new));
         let case = Case {
             shown: &self.shown,
@@ -361,19 +377,16 @@ impl Ledger {
             repeated: repeated.collect(),
             is_young: settlement.digests.len() <= YOUNG,
             is_newest: &|id| newest.contains(id),
-            is_edited: &|id| families.get(id).is_none_or(|family| edited.contains(*family)),
+            is_edited: &|id| items.get(id).or_else(|| digests.get(id)).is_none_or(|family| edited.contains(*family)),
         };
         let (feeds, losses) = (case.over(limits), case.losses());
         let held = if feeds.is_empty() { None } else { Some(self.held(feeds, &case, changes, limits, ids)?) };
         Ok(Judgement { held, losses })
     }
 
-    /// What was taken from readers a while ago and is still gone: feeds and ids.
-    fn recent(&self, now: Moment) -> HashSet<(&str, &str)> {
-        let is_recent = |loss: &&Loss| loss.at + RECENT > now;
-        let is_gone = |loss: &&Loss| !self.shown.get(&loss.feed).is_some_and(|shown| shown.contains(&loss.id));
-        let recent = self.losses.iter().filter(is_recent).filter(is_gone);
-        recent.map(|loss| (loss.feed.as_str(), loss.id.as_str())).collect()
+    /// What became of what readers had lately.
+    fn recent(&self, now: Moment) -> Vec<&Loss> {
+        self.losses.iter().filter(|(at, _)| *at + RECENT > now).map(|(_, loss)| loss).collect()
     }
 
     fn held(
@@ -407,6 +420,20 @@ impl Ledger {
         Ok(Held { fingerprint: fingerprint(&entries), feeds, entries, new, limits: *limits })
     }
 
+    /// The entries of the newest digests that readers have, and of newer ones.
+    fn newest<'s>(&self, settlement: &'s Settlement) -> HashSet<&'s str> {
+        let known = settlement.digests.iter().filter(|settled| self.records.digests.contains_key(&*settled.key));
+        let newest = known.map(|settled| settled.digest.date).max();
+        let newest = settlement.digests.iter().filter(|settled| Some(settled.digest.date) >= newest);
+        let entries = newest.flat_map(|settled| settled.items.iter().chain([&settled.identity]));
+        entries.map(|identity| identity.id.as_str()).collect()
+    }
+
+    /// The key that the files of a digest's date and language share, by its id.
+    fn families_of_digests(&self, ids: &super::Options) -> HashMap<String, &str> {
+        self.records.sources.iter().map(|(key, made)| (ids.tag(key), made.family.as_str())).collect()
+    }
+
     /// The digests, by the key that their files share, of which an author wrote something else than what was published, or
     /// which are read in another way. What is only understood better now, as with the third digest of a new publication,
     /// is not among them.
@@ -417,8 +444,8 @@ impl Ledger {
         }
         let mut now: HashMap<&str, BTreeMap<&str, i64>> = HashMap::new();
         for settled in &settlement.digests {
-            let made = Made::of(&settled.digest, ids);
-            now.entry(&settled.digest.key).or_default().insert(&settled.key, made.source);
+            let source = source_of(&settled.digest, ids);
+            now.entry(&settled.digest.key).or_default().insert(&settled.key, source);
         }
         let families = known.keys().chain(now.keys());
         families.filter(|family| known.get(*family) != now.get(*family)).map(|family| (*family).to_owned()).collect()

@@ -1,14 +1,14 @@
 //! Which items were published before, and the ids of those that were not.
 //!
-//! An item is the one it was when its author's id says so, else when link and title are the same, else the link, else the
-//! title. What a newcomer gets wrong: an id that was given once is never given to another item, not even when its own is
+//! An item is the one it was when its author's id says so, else when link and title are the same, else link and text, else the
+//! link, else the title, else, without any link, the text. What a newcomer gets wrong: an id that was given once is never given to another item, not even when its own is
 //! gone, for readers still have it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::words::short_hash;
+use super::words::{Hash, hash_of_text, short_hash};
 use super::{Options, Published, canonical_link};
 use crate::digest::text::normalized;
 use crate::digest::{Item, Keyed};
@@ -21,6 +21,8 @@ pub(super) struct Print {
     /// Its canonical link, if it had one, and its normalised title, as numbers.
     story: Option<u64>,
     title: u64,
+    /// The words of its body; unknown when nobody saw it since ledgers have them.
+    text: Option<Hash>,
 }
 
 impl Print {
@@ -38,9 +40,9 @@ pub(super) struct Prints {
 
 impl Prints {
     /// Takes in an item that an earlier run published.
-    pub(super) fn recall(&mut self, item: &Published, digest: &str, options: &Options) {
+    pub(super) fn recall(&mut self, item: &Published, text: Option<Hash>, digest: &str, options: &Options) {
         let (story, title) = (story_of(item.link.as_deref(), options), number(&normalized(&item.title)));
-        let print = Print { id: item.id.clone(), story, title };
+        let print = Print { id: item.id.clone(), story, title, text };
         self.by_digest.entry(digest.to_owned()).or_default().push(print);
     }
 
@@ -104,7 +106,13 @@ impl Prints {
             }
             // As they stood when they were published, whichever run it was.
             known.sort_by_key(|print| Reverse(past.published(&print.id)));
+            let before_them = known.clone();
             let mut ids = ids(&items, &wanted, key, &mut known, past, options).into_iter();
+            let texts = known
+                .iter()
+                .enumerate()
+                .filter(|(at, print)| before_them.get(*at).map(|it| it.text) != Some(print.text));
+            recognised.texts.extend(texts.filter_map(|(_, print)| Some((print.id.clone(), print.text?))));
             if before != Some(&known) {
                 recognised.prints.push((key.to_owned(), known));
             }
@@ -117,7 +125,7 @@ impl Prints {
 
     /// The absent digest that has most of these items, and they most of its.
     fn with_another_date(&self, wanted: &[Features], absent: &BTreeSet<String>, past: &dyn Past) -> Option<String> {
-        let wanted: HashSet<&Features> = wanted.iter().collect();
+        let wanted: HashSet<(Option<u64>, u64)> = wanted.iter().map(|it| (it.story, it.title)).collect();
         let shared = |key: &&String| {
             let there: Vec<&Print> = self.by_digest[*key].iter().filter(|print| past.was_there(&print.id)).collect();
             let shared = there.iter().filter(|print| wanted.contains(&(print.story, print.title))).count();
@@ -135,6 +143,8 @@ pub(super) struct Recognised {
     pub(super) prints: Vec<(String, Vec<Print>)>,
     /// Digests that have another date: the keys before and now.
     pub(super) renamed: Vec<(String, String)>,
+    /// Items whose words are others, or were unknown, by id.
+    pub(super) texts: Vec<(String, Hash)>,
 }
 
 /// What is known of ids.
@@ -150,11 +160,25 @@ pub(super) trait Past {
 /// Anchor and id of an item.
 pub(super) type Name = (String, String);
 
-/// The canonical link of an item, if it has one, and its normalised title, as numbers.
-type Features = (Option<u64>, u64);
+/// By what an item is recognised.
+struct Features {
+    /// Its canonical link, if it has one, and its normalised title, as numbers.
+    story: Option<u64>,
+    title: u64,
+    /// The words of its body.
+    text: Hash,
+    /// Whether those are enough to tell it by.
+    is_telling: bool,
+}
+
+/// A text tells by so many letters and more: two or three words, or a clause of Chinese. What is shorter may be a phrase like
+/// "see below", which stands below many an item.
+const TELLING: usize = 10;
 
 fn features(item: &Item, options: &Options) -> Features {
-    (story_of(item.link.as_deref(), options), number(&normalized(&item.title)))
+    let (text, letters) = hash_of_text(&item.html);
+    let (story, title) = (story_of(item.link.as_deref(), options), number(&normalized(&item.title)));
+    Features { story, title, text, is_telling: letters >= TELLING }
 }
 
 fn number(text: &str) -> u64 {
@@ -181,12 +205,12 @@ fn ids(
     let mut taken: HashMap<String, u32> = known.iter().map(|print| (print.anchor().to_owned(), 1)).collect();
     let fixed: HashSet<String> = items.iter().filter_map(|item| fixed_id(item)).collect();
     let mut ids = Vec::with_capacity(items.len());
-    for ((item, &(story, title)), claim) in items.iter().zip(wanted).zip(claims) {
+    for ((item, &Features { story, title, text, .. }), claim) in items.iter().zip(wanted).zip(claims) {
         let id = match claim {
             Some(at) => known[at].id.clone(),
             None => options.tag(&format!("{key}/{}", new_anchor(item, &fixed, &mut taken, &is_new, options))),
         };
-        let print = Print { id, story, title };
+        let print = Print { id, story, title, text: Some(text) };
         ids.push((print.anchor().to_owned(), print.id.clone()));
         match claim {
             Some(at) => known[at] = print,
@@ -198,65 +222,108 @@ fn ids(
 
 /// For each item which of the published ones it is.
 fn claims(items: &[&Item], wanted: &[Features], known: &[Print], past: &dyn Past) -> Vec<Option<usize>> {
-    let mut claims: Vec<Option<usize>> = vec![None; items.len()];
     if known.is_empty() {
-        return claims;
+        return vec![None; items.len()];
     }
-    let mut free: HashSet<usize> = (0..known.len()).collect();
-    let was_there: Vec<bool> = known.iter().map(|print| past.was_there(&print.id)).collect();
     // Its author's id decides alone: an item with a new one is a new item. One that is written twice is the first one's.
     let anchors: HashMap<&str, usize> = known.iter().enumerate().map(|(at, print)| (print.anchor(), at)).collect();
     let fixed: Vec<Option<usize>> = items.iter().map(|item| anchors.get(fixed_id(item)?.as_str()).copied()).collect();
-    for (at, claim) in fixed.iter().zip(&mut claims) {
-        *claim = at.filter(|at| free.remove(at));
+    let mut free: HashSet<usize> = (0..known.len()).collect();
+    let mut claims = Claims {
+        of: fixed.iter().map(|at| at.filter(|at| free.remove(at))).collect(),
+        is_new: items.iter().zip(&fixed).map(|(item, at)| at.is_none() && fixed_id(item).is_some()).collect(),
+        was_there: known.iter().map(|print| past.was_there(&print.id)).collect(),
+        free,
+    };
+    claims.in_order(|at| Some((wanted[at].story, wanted[at].title)), |at| Some((known[at].story, known[at].title)));
+    // The same link: the title was edited, and of several the same text tells which. What is gone for longer comes back only
+    // if nobody else has its link.
+    let is_back = |claims: &Claims| -> Vec<bool> {
+        let claimed = (0..items.len()).filter(|at| claims.of[*at].is_some());
+        let shared: HashSet<u64> = claimed.filter_map(|at| wanted[at].story).collect();
+        let is_shared = |print: &Print| print.story.is_some_and(|story| shared.contains(&story));
+        known.iter().zip(&claims.was_there).map(|(print, was_there)| *was_there || !is_shared(print)).collect()
+    };
+    let may_be = is_back(&claims);
+    claims.in_order(
+        |at| Some((wanted[at].story?, wanted[at].text)),
+        |at| Some((known[at].story?, known[at].text?)).filter(|_| may_be[at]),
+    );
+    let may_be = is_back(&claims);
+    claims.in_order(|at| wanted[at].story, |at| known[at].story.filter(|_| may_be[at]));
+    // The same title: the link was corrected.
+    let untitled = number("");
+    claims.alone(|at| Some(wanted[at].title).filter(|title| *title != untitled), |at| Some(known[at].title));
+    // The same text, and no link that could say otherwise: the title was edited.
+    let is_linkless = |story: Option<u64>| story.is_none();
+    claims.alone(
+        |at| Some(wanted[at].text).filter(|_| is_linkless(wanted[at].story) && wanted[at].is_telling),
+        |at| known[at].text.filter(|_| is_linkless(known[at].story)),
+    );
+    claims.of
+}
+
+/// Which item is which of the published ones, as far as it is told.
+struct Claims {
+    /// For each item the published one.
+    of: Vec<Option<usize>>,
+    /// Items that are none of the published.
+    is_new: Vec<bool>,
+    /// Whether each published one was there at the last look.
+    was_there: Vec<bool>,
+    /// The published ones that are not claimed.
+    free: HashSet<usize>,
+}
+
+impl Claims {
+    fn is_open(&self, item: usize) -> bool {
+        self.of[item].is_none() && !self.is_new[item]
     }
-    let is_new: Vec<bool> =
-        items.iter().zip(&fixed).map(|(item, at)| at.is_none() && fixed_id(item).is_some()).collect();
-    let is_open = |claims: &[Option<usize>], at: usize| claims[at].is_none() && !is_new[at];
-    // The same link and the same title, in the order in which they were published.
-    let mut same: HashMap<(Option<u64>, u64), Vec<usize>> = HashMap::new();
-    for at in (0..known.len()).rev().filter(|at| free.contains(at)) {
-        same.entry((known[at].story, known[at].title)).or_default().push(at);
-    }
-    for at in 0..items.len() {
-        if is_open(&claims, at) {
-            claims[at] = same.get_mut(&wanted[at]).and_then(Vec::pop).filter(|known| free.remove(known));
-        }
-    }
-    // The same link: the title was edited. What is gone for longer comes back only if nobody else has its link.
-    let mut stories: HashMap<u64, Vec<usize>> = HashMap::new();
-    let shared: HashSet<u64> =
-        (0..items.len()).filter(|at| claims[*at].is_some()).filter_map(|at| wanted[at].0).collect();
-    for at in (0..known.len()).rev().filter(|at| free.contains(at)) {
-        if let Some(story) = known[at].story.filter(|story| was_there[at] || !shared.contains(story)) {
-            stories.entry(story).or_default().push(at);
-        }
-    }
-    stories.values_mut().for_each(|found| found.sort_by_key(|at| was_there[*at]));
-    for at in 0..items.len() {
-        if let Some(story) = wanted[at].0.filter(|_| is_open(&claims, at)) {
-            claims[at] = stories.get_mut(&story).and_then(Vec::pop).filter(|known| free.remove(known));
-        }
-    }
-    // The same title: the link was corrected. Only where no other item has that title.
-    let mut titles: HashMap<u64, (Vec<usize>, Vec<usize>)> = HashMap::new();
-    for at in (0..items.len()).filter(|at| is_open(&claims, *at)) {
-        titles.entry(wanted[at].1).or_default().0.push(at);
-    }
-    for at in free.iter().copied().filter(|at| was_there[*at]) {
-        titles.entry(known[at].title).or_default().1.push(at);
-    }
-    for (item, print) in
-        titles.into_iter().filter(|(title, _)| *title != number("")).filter_map(|(_, (items, prints))| {
-            match (items.as_slice(), prints.as_slice()) {
-                ([item], [print]) => Some((*item, *print)),
-                _ => None,
+
+    /// The same mark, in the order in which they were published; first what was there at the last look.
+    fn in_order<M: Eq + std::hash::Hash>(
+        &mut self,
+        of_item: impl Fn(usize) -> Option<M>,
+        of_known: impl Fn(usize) -> Option<M>,
+    ) {
+        let mut marked: HashMap<M, Vec<usize>> = HashMap::new();
+        for at in (0..self.was_there.len()).rev().filter(|at| self.free.contains(at)) {
+            if let Some(mark) = of_known(at) {
+                marked.entry(mark).or_default().push(at);
             }
-        })
-    {
-        claims[item] = Some(print);
+        }
+        marked.values_mut().for_each(|found| found.sort_by_key(|at| self.was_there[*at]));
+        for item in 0..self.of.len() {
+            if let Some(mark) = of_item(item).filter(|_| self.is_open(item)) {
+                self.of[item] = marked.get_mut(&mark).and_then(Vec::pop).filter(|known| self.free.remove(known));
+            }
+        }
     }
-    claims
+
+    /// The same mark, where no other item has it and one alone of those that were there at the last look.
+    fn alone<M: Eq + std::hash::Hash>(
+        &mut self,
+        of_item: impl Fn(usize) -> Option<M>,
+        of_known: impl Fn(usize) -> Option<M>,
+    ) {
+        let mut marked: HashMap<M, (Vec<usize>, Vec<usize>)> = HashMap::new();
+        for item in (0..self.of.len()).filter(|item| self.is_open(*item)) {
+            if let Some(mark) = of_item(item) {
+                marked.entry(mark).or_default().0.push(item);
+            }
+        }
+        for at in self.free.iter().copied().filter(|at| self.was_there[*at]) {
+            if let Some((_, known)) = of_known(at).and_then(|mark| marked.get_mut(&mark)) {
+                known.push(at);
+            }
+        }
+        for (items, known) in marked.into_values() {
+            if let ([item], [known]) = (items.as_slice(), known.as_slice()) {
+                self.of[*item] = Some(*known);
+                self.free.remove(known);
+            }
+        }
+    }
 }
 
 /// An anchor that no item has or had.

@@ -175,6 +175,7 @@ pub(super) fn settle(
         options,
         now: now.fixed_offset(),
         taken: HashSet::new(),
+        freed: HashSet::new(),
         absent: if is_all { records.absent(digests) } else { gone_families(&fresh, &dropped, records) },
         last_news: now.timestamp() + 1,
         settled: HashMap::new(),
@@ -259,9 +260,11 @@ struct Settler<'l> {
     now: Moment,
     /// Seconds that were given to something in this settlement.
     taken: HashSet<i64>,
+    /// Seconds that were those of a last change, whose entries have others now.
+    freed: HashSet<i64>,
     /// Keys that were published and are not there now: a digest with another date may be one of them.
     absent: BTreeSet<String>,
-    /// The last second that was given to news; each is before the one before.
+    /// From here on to now no second is free.
     last_news: i64,
     /// What is published, by key.
     settled: HashMap<Arc<str>, Arc<Settled>>,
@@ -299,14 +302,14 @@ impl Settler<'_> {
     fn settle_one(&mut self, key: &Arc<str>, digest: &Arc<Digest>, names: Vec<Name>, moment: Moment) -> Settled {
         let known = self.records.digests.get(&**key);
         let published = known.map_or_else(|| self.free_stretch(moment, digest.len()), |known| known.published);
+        let late = if known.is_some() { self.late(digest, &names) } else { Vec::new() };
+        let mut late = late.into_iter();
         let mut next = published;
         let mut items = Vec::with_capacity(digest.len());
         for ((_, item), (anchor, id)) in digest.items().zip(names) {
             let before = self.records.items.get(&id);
-            let first = next;
+            let first = late.next().flatten().unwrap_or(next);
             next -= TimeDelta::seconds(1);
-            let is_late = known.is_some() && before.is_none() && item.retracted.is_none();
-            let first = if is_late { self.news() } else { first };
             let hash = hash_of([item], ("", ""), self.options);
             let (record, standing, end) = self.stand(before, first, hash, item.retracted.as_deref());
             self.ends.extend(end.map(|end| (end, digest.key.clone())));
@@ -338,6 +341,14 @@ impl Settler<'_> {
         Settled { digest: digest.clone(), key: key.clone(), identity, items }
     }
 
+    /// The moments of the items that join a published digest, in file order. They are given before those of corrections, so
+    /// that they are as near to now as can be.
+    fn late(&mut self, digest: &Digest, names: &[Name]) -> Vec<Option<Moment>> {
+        let is_late = |item: &Item, id: &String| item.retracted.is_none() && !self.records.items.contains_key(id);
+        let late: Vec<bool> = digest.items().zip(names).map(|((_, item), (_, id))| is_late(item, id)).collect();
+        late.into_iter().map(|is_late| is_late.then(|| self.news())).collect()
+    }
+
     /// What becomes of a record: first published then or before, updated when its words are others; how it stands now, and
     /// until when if that ends by itself.
     fn stand(
@@ -351,8 +362,8 @@ impl Settler<'_> {
             None => Record { published: first, updated: first, hash, gone: None, retracted: None },
             Some(before) => Record { hash, gone: None, ..before.clone() },
         };
-        if before.is_some_and(|before| before.hash != hash) {
-            record.updated = self.news().max(record.updated);
+        if let Some(before) = before.filter(|before| before.hash != hash) {
+            record.updated = self.correction(before);
         }
         let Some(reason) = retraction else {
             record.retracted = None;
@@ -448,27 +459,60 @@ impl Settler<'_> {
     }
 
     /// The newest moment, at the given one or before, from which as many seconds as items are free.
-    fn free_stretch(&self, moment: Moment, items: usize) -> Moment {
+    fn free_stretch(&mut self, moment: Moment, items: usize) -> Moment {
         let items = i64::try_from(items).unwrap_or(i64::MAX).max(1);
         let mut begin = moment.timestamp();
         while (0..items).any(|second| self.is_taken(begin - second)) {
             begin -= SLOT_SECONDS.max(items);
         }
+        self.taken.extend((0..items).map(|second| begin - second));
         moment - TimeDelta::seconds(moment.timestamp() - begin)
     }
 
-    /// A moment for something that is news: now, or the last before that is nobody else's.
+    /// A moment for something that is new: now, or the last second before that is nobody else's.
     fn news(&mut self) -> Moment {
-        self.last_news -= 1;
-        while self.is_taken(self.last_news) {
-            self.last_news -= 1;
+        let second = self.free_before_now(i64::MIN).unwrap_or(i64::MIN);
+        self.taken.insert(second);
+        self.at(second)
+    }
+
+    /// A moment for a correction: the last free second at or before now that is after the entry's last change, else the
+    /// first free one after that change, so that a reader sees it. The second of the change before is free then. So when
+    /// entries are corrected again within as many seconds as there are of them, each moves on by a few seconds; none is ahead
+    /// of now by more seconds than there were corrections and new entries in such a burst.
+    fn correction(&mut self, before: &Record) -> Moment {
+        let last = before.updated.timestamp();
+        let second = self.free_before_now(last).unwrap_or_else(|| {
+            let after = (last + 1..).find(|second| !self.is_taken(*second));
+            after.unwrap_or(i64::MAX)
+        });
+        self.taken.insert(second);
+        if let Some(free) = before.superseded() {
+            self.freed.insert(free);
+            if free >= self.last_news && free <= self.now.timestamp() {
+                self.last_news = free + 1;
+            }
         }
-        self.taken.insert(self.last_news);
-        self.now - TimeDelta::seconds(self.now.timestamp() - self.last_news)
+        self.at(second)
+    }
+
+    /// The last free second at or before now that is after another.
+    fn free_before_now(&mut self, after: i64) -> Option<i64> {
+        let mut second = self.last_news - 1;
+        while second > after && self.is_taken(second) {
+            second -= 1;
+        }
+        // What was looked at is taken, and so will be what was found.
+        self.last_news = self.last_news.min(second.max(after + 1));
+        (second > after).then_some(second)
+    }
+
+    fn at(&self, second: i64) -> Moment {
+        self.now + TimeDelta::seconds(second - self.now.timestamp())
     }
 
     fn is_taken(&self, second: i64) -> bool {
-        self.taken.contains(&second) || self.records.taken.contains(&second)
+        self.taken.contains(&second) || (self.records.taken.contains(&second) && !self.freed.contains(&second))
     }
 }
 

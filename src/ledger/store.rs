@@ -19,10 +19,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, 
 use url::Url;
 
 use super::settling::{Change, What};
+use super::words::Hash;
 use super::{
     Event, Loss, Made, Moment, Options, Published, Record, Records, Shown, ShownPage, Story, Validator, Validators,
 };
-use crate::digest::learnt::{Memory, Strength};
+use crate::digest::learnt::{Given, Memory, Strength};
 
 /// The file in the state folder.
 const FILE: &str = "ledger.sqlite";
@@ -34,7 +35,7 @@ const LOCK: &str = "lock";
 const BUSY: Duration = Duration::from_secs(5);
 
 /// The steps from an empty file to the present schema; `user_version` counts those done. A step is never changed.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE digest (
         key TEXT PRIMARY KEY,
@@ -112,6 +113,13 @@ const MIGRATIONS: [&str; 3] = [
     INSERT INTO publication SELECT 'authority', substr(id, 5, instr(substr(id, 5), ':') - 1) FROM item
         ORDER BY published DESC LIMIT 1;
 ",
+    "
+    ALTER TABLE source ADD COLUMN path TEXT;
+    ALTER TABLE source ADD COLUMN written INTEGER;
+    ALTER TABLE source ADD COLUMN items BLOB;
+    ALTER TABLE item ADD COLUMN text BLOB;
+    ALTER TABLE loss ADD COLUMN is_correction INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// What a commit writes.
@@ -122,25 +130,39 @@ pub(super) struct Rows {
     pub(super) waiting: Vec<(String, bool)>,
     pub(super) sources: Vec<(String, Made)>,
     pub(super) renamed: Vec<(String, String)>,
+    pub(super) texts: Vec<(String, Hash)>,
     pub(super) sections: Vec<(String, String, Strength)>,
     pub(super) first_seen: Vec<(String, NaiveDate)>,
     pub(super) publication: Vec<(String, String)>,
     /// The entries of all feeds, if they are others than before.
     pub(super) shown: Option<Shown>,
     /// What was taken from readers lately, if it is something else than before.
-    pub(super) losses: Option<Vec<Loss>>,
+    pub(super) losses: Option<Vec<(Moment, Loss)>>,
     /// Pages that are others than before, or gone.
     pub(super) pages: Vec<(String, Option<ShownPage>)>,
 }
 
 impl Rows {
     pub(super) fn is_empty(&self) -> bool {
-        let Rows { at: _, entries, waiting, sources, renamed, sections, first_seen, publication, shown, losses, pages } =
-            self;
+        let Rows {
+            at: _,
+            entries,
+            waiting,
+            sources,
+            renamed,
+            texts,
+            sections,
+            first_seen,
+            publication,
+            shown,
+            losses,
+            pages,
+        } = self;
         entries.is_empty()
             && waiting.is_empty()
             && sources.is_empty()
             && renamed.is_empty()
+            && texts.is_empty()
             && sections.is_empty()
             && first_seen.is_empty()
             && publication.is_empty()
@@ -235,20 +257,22 @@ impl Store {
         }
         // As they stood in their digests: the first is the newest.
         let mut items = self.connection.prepare(
-            "SELECT published, updated, hash, gone, retracted, id, title, link, digest FROM item \
+            "SELECT published, updated, hash, gone, retracted, id, title, link, digest, text FROM item \
              ORDER BY published DESC, id",
         )?;
         let mut rows = items.query([])?;
         while let Some(row) = rows.next()? {
             let (record, item) = (record(row)?, published(row, 5)?);
             let digest: String = row.get(8)?;
-            records.prints.recall(&item, &digest, options);
+            records.prints.recall(&item, row.get(9)?, &digest, options);
             records.take(item.id, false, record);
         }
         let mut waiting = self.connection.prepare("SELECT key FROM waiting")?;
         records.waiting = waiting.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        let mut sources = self.connection.prepare("SELECT key, family, source FROM source")?;
-        let rows = sources.query_map([], |row| Ok((row.get(0)?, Made { family: row.get(1)?, source: row.get(2)? })))?;
+        let mut sources = self.connection.prepare("SELECT key, family, source, path, written, items FROM source")?;
+        let rows = sources.query_map([], |row| {
+            Ok((row.get(0)?, Made { family: row.get(1)?, source: row.get(2)?, given: given(row, 3)? }))
+        })?;
         records.sources = rows.collect::<rusqlite::Result<_>>()?;
         Ok(records)
     }
@@ -283,10 +307,11 @@ impl Store {
     }
 
     /// What was taken from readers lately.
-    pub(super) fn losses(&self) -> anyhow::Result<Vec<Loss>> {
-        let mut statement = self.connection.prepare("SELECT at, feed, id FROM loss ORDER BY rowid")?;
-        let rows =
-            statement.query_map([], |row| Ok(Loss { at: moment(row, 0)?, feed: row.get(1)?, id: row.get(2)? }))?;
+    pub(super) fn losses(&self) -> anyhow::Result<Vec<(Moment, Loss)>> {
+        let mut statement = self.connection.prepare("SELECT at, feed, id, is_correction FROM loss ORDER BY rowid")?;
+        let rows = statement.query_map([], |row| {
+            Ok((moment(row, 0)?, Loss { feed: row.get(1)?, id: row.get(2)?, is_correction: row.get(3)? }))
+        })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -384,6 +409,9 @@ fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
     for change in &rows.entries {
         write_entry(transaction, change, rows.at)?;
     }
+    for (id, text) in &rows.texts {
+        run("UPDATE item SET text = ? WHERE id = ?", &[text, id])?;
+    }
     for (key, waits) in &rows.waiting {
         let sql = if *waits {
             "INSERT OR REPLACE INTO waiting (key) VALUES (?)"
@@ -392,8 +420,15 @@ fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
         };
         run(sql, &[key])?;
     }
-    for (key, Made { family, source }) in &rows.sources {
-        run("INSERT OR REPLACE INTO source (key, family, source) VALUES (?, ?, ?)", &[key, family, source])?;
+    for (key, Made { family, source, given }) in &rows.sources {
+        let path = given.as_ref().map(|given| &given.path);
+        let written = given.as_ref().map(|given| given.source.cast_signed());
+        let items = given.as_ref().map(|given| given.items.iter().flat_map(|item| item.to_be_bytes()).collect());
+        let items: Option<Vec<u8>> = items;
+        run(
+            "INSERT OR REPLACE INTO source (key, family, source, path, written, items) VALUES (?, ?, ?, ?, ?, ?)",
+            &[key, family, source, &path, &written, &items],
+        )?;
     }
     for (language, name, strength) in &rows.sections {
         let is_frequent = *strength == Strength::Frequent;
@@ -420,8 +455,9 @@ fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
     }
     if let Some(losses) = &rows.losses {
         run("DELETE FROM loss", &[])?;
-        for Loss { at, feed, id } in losses {
-            run("INSERT INTO loss (at, feed, id) VALUES (?, ?, ?)", &[&at.to_rfc3339(), feed, id])?;
+        for (at, Loss { feed, id, is_correction }) in losses {
+            let sql = "INSERT INTO loss (at, feed, id, is_correction) VALUES (?, ?, ?, ?)";
+            run(sql, &[&at.to_rfc3339(), feed, id, is_correction])?;
         }
     }
     if let Some(shown) = &rows.shown {
@@ -462,8 +498,11 @@ fn write_entry(transaction: &Transaction<'_>, change: &Change, at: Moment) -> ru
     } else {
         transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO item (id, digest, title, link, published, updated, hash, gone, retracted) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO item (id, digest, title, link, published, updated, hash, gone, retracted) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
+                 ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, title = excluded.title, link = excluded.link, \
+                 published = excluded.published, updated = excluded.updated, hash = excluded.hash, gone = excluded.gone, \
+                 retracted = excluded.retracted",
             )?
             .execute(params![id, digest, title, link, published, updated, hash, gone, retracted])?;
     }
@@ -503,6 +542,15 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
 /// Three columns from one on.
 fn published(row: &Row<'_>, first: usize) -> rusqlite::Result<Published> {
     Ok(Published { id: row.get(first)?, title: row.get(first + 1)?, link: row.get(first + 2)? })
+}
+
+/// Three columns from one on.
+fn given(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Given>> {
+    let Some(path) = row.get(first)? else { return Ok(None) };
+    let (source, items): (Option<i64>, Option<Vec<u8>>) = (row.get(first + 1)?, row.get(first + 2)?);
+    let items = items.unwrap_or_default();
+    let numbers = items.as_chunks().0.iter().map(|bytes| u32::from_be_bytes(*bytes));
+    Ok(Some(Given { path, source: source.unwrap_or_default().cast_unsigned(), items: numbers.collect() }))
 }
 
 fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Moment> {
@@ -566,6 +614,19 @@ mod tests {
     }
 
     #[test]
+    fn a_digest_is_known_by_its_file_and_its_items_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let given = Given { path: "2025-05-22.md".to_owned(), source: u64::MAX - 1, items: vec![1, u32::MAX] };
+        let made = |given| Made { family: "2025-05-22".to_owned(), source: -1, given };
+        let sources = vec![("2025-05-22".to_owned(), made(Some(given))), ("2025-05-22-b".to_owned(), made(None))];
+        store.write(&[Rows { sources: sources.clone(), ..Rows::default() }]).unwrap();
+        drop(store);
+        let records = Store::open(folder.path()).unwrap().records(&Options::default()).unwrap();
+        assert_eq!(records.sources, sources.into_iter().collect());
+    }
+
+    #[test]
     fn a_ledger_of_an_earlier_version_is_brought_up_to_date() {
         let folder = tempfile::tempdir().unwrap();
         let connection = Connection::open(folder.path().join(FILE)).unwrap();
@@ -579,6 +640,9 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let records = store.records(&Options::default()).unwrap();
         assert!(records.items["tag:a@example.org,2025-01:2025-05-22-en/x"].gone.is_none());
+        assert!(records.sources.is_empty());
+        let text: Option<Hash> = store.connection.query_one("SELECT text FROM item", [], |row| row.get(0)).unwrap();
+        assert_eq!(text, None, "it is found out with the next look");
         let digest: String = store.connection.query_one("SELECT digest FROM item", [], |row| row.get(0)).unwrap();
         assert_eq!(digest, "2025-05-22-en");
         assert_eq!(store.publication("authority").unwrap().as_deref(), Some("a@example.org,2025-01"));

@@ -88,6 +88,18 @@ fn hash_html(hasher: &mut Sha256, html: &str, options: &Options) {
     }
 }
 
+/// The words of clean HTML as they compare, without any address, and how many letters they have. It is kept in ledgers.
+pub(super) fn hash_of_text(html: &str) -> (Hash, usize) {
+    let text = html.split('<').enumerate().map(|(at, part)| match part.split_once('>') {
+        Some((_, text)) if at > 0 => text,
+        _ => part,
+    });
+    let words = normalized(&text.collect::<String>());
+    let mut hasher = Sha256::new();
+    hasher.update(&words);
+    (first_bytes(hasher), words.chars().count())
+}
+
 fn first_bytes(hasher: Sha256) -> Hash {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&hasher.finalize()[..8]);

@@ -171,7 +171,7 @@ class Publication:
         same("what the log says to be held back", sorted(told), lines)
         summary, *listed = self.confirm("--list")
         same("what feedmill confirm --list prints", listed, lines)
-        would = f"of the entries that readers have, {len(stories)} would vanish; with what went within the last hour that is "
+        would = f"of the entries that readers have, {len(stories)} would vanish; with what went or was corrected within the last hour that is "
         check(summary.startswith(would), "the summary of feedmill confirm --list", f"{would}…", summary)
 
     def let_through(self):

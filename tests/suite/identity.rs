@@ -116,6 +116,46 @@ fn two_items_of_one_link_keep_their_ids_in_any_order() {
     assert_eq!(publication.publish_list(&[b])["Evening report"], first["Evening report"]);
 }
 
+fn headed(items: &[(&str, Option<&str>, &str)]) -> String {
+    let more = |link: &str| format!(" [>Read more](https://example.org/{link})");
+    let item = |(title, link, text): &(&str, Option<&str>, &str)| {
+        format!("### {title}\n\n{text}{}\n\n", link.map_or_else(String::new, more))
+    };
+    format!("# 2025-05-22\n\n## S\n\n{}", items.iter().map(item).collect::<String>())
+}
+
+#[test]
+fn an_item_is_recognised_by_its_text_where_no_link_tells() {
+    let state = tempfile::tempdir().unwrap();
+    let open = || Ledger::open(state.path(), &Options::default()).unwrap();
+    let mut publication = Publication { ledger: open(), ..Publication::new() };
+    let mut ids = |items: &[(&str, Option<&str>, &str)]| -> Vec<String> {
+        // What is known of texts lasts over a restart.
+        drop(std::mem::take(&mut publication.ledger));
+        publication.ledger = open();
+        let items = publication.publish(&[digest("2025-05-22.md", &headed(items))]);
+        items.into_iter().map(|(_, identity)| identity.id).collect()
+    };
+    let (morning, evening) = ("It is about the morning.", "It is about the evening.");
+    let first = ids(&[("No link here", None, "Plain words.")]);
+    assert_eq!(ids(&[("No link retitled", None, "Plain words.")]), first);
+    let first = ids(&[("Notice", None, "The library is closed on Monday."), ("Short", None, "See below.")]);
+    let second = ids(&[("A notice", None, "The *library* is closed  on Monday!"), ("Brief", None, "See below.")]);
+    assert_eq!(second[0], first[0]);
+    assert_ne!(second[1], first[1], "so few words tell nothing");
+    let linked = ids(&[("A notice", Some("1"), "The library is closed on Monday."), ("Brief", None, "See below.")]);
+    assert_eq!(linked, second);
+    // Where two have one text it tells nothing.
+    let twins = ids(&[("One", None, morning), ("Two", None, morning)]);
+    let retitled = ids(&[("Three", None, morning), ("Four", None, morning)]);
+    assert!(retitled.iter().all(|id| !twins.contains(id)));
+    // Of two items with one link.
+    let pair = ids(&[("Morning", Some("x"), morning), ("Evening", Some("x"), evening)]);
+    let swapped = ids(&[("The evening", Some("x"), evening), ("The morning", Some("x"), morning)]);
+    assert_eq!(swapped, [pair[1].as_str(), &pair[0]]);
+    assert_eq!(ids(&[("Evening report", Some("x"), evening)]), [pair[1].as_str()]);
+}
+
 #[test]
 fn an_author_s_id_decides() {
     let text = |title: &str, link: u32, id: &str| {
@@ -171,6 +211,48 @@ fn only_words_and_addresses_are_a_change() {
 }
 
 #[test]
+fn every_correction_moves_the_time_of_the_last_change() {
+    let mut publication = Publication::new();
+    let entries = |tag: &str| -> Vec<String> {
+        (0..60).map(|at| format!("[{} number {at}](https://example.org/{at}) and {tag}", words(at))).collect()
+    };
+    let mut settle = |tag: &str, seconds: i64| -> (Vec<Identity>, DateTime<Utc>) {
+        publication.now += TimeDelta::seconds(seconds);
+        let entries = entries(tag);
+        let list = list(&entries.iter().map(String::as_str).collect::<Vec<_>>());
+        let settlement = publication.settle(&[digest("2025-05-22.md", &list)]);
+        expect_distinct_times(&settlement);
+        (settlement.digests[0].items.clone(), publication.now)
+    };
+    let mut before = settle("first", 0).0;
+    for (tag, seconds) in [("second", 3), ("third", 5), ("fourth", 1), ("fifth", 0), ("sixth", 600)] {
+        let (after, now) = settle(tag, seconds);
+        for (before, after) in before.iter().zip(&after) {
+            assert!(after.updated > before.updated, "{tag}: {} {}", before.updated, after.updated);
+            assert!(
+                after.updated <= now + TimeDelta::seconds(if seconds == 0 { 61 } else { 0 }),
+                "{tag}: {}",
+                after.updated
+            );
+        }
+        before = after;
+    }
+}
+
+#[test]
+fn what_joins_a_digest_has_the_moment_at_which_it_came_whatever_is_corrected_with_it() {
+    let mut publication = Publication::new();
+    let entry = |at: usize, tag: &str| format!("[{} number {at}](https://example.org/{at}) and {tag}", words(at));
+    let mut settle = |entries: Vec<String>| {
+        let list = list(&entries.iter().map(String::as_str).collect::<Vec<_>>());
+        publication.settle_next(&[digest("2025-05-22.md", &list)]).digests[0].items.clone()
+    };
+    settle((0..20).map(|at| entry(at, "first")).collect());
+    let items = settle((0..21).map(|at| entry(at, "second")).collect());
+    assert_eq!(items[20].published.to_rfc3339(), "2025-05-22T12:02:00+00:00");
+}
+
+#[test]
 fn what_was_published_is_recognised_by_a_later_run_and_under_another_authority() {
     let state = tempfile::tempdir().unwrap();
     let options = Options::default();
@@ -222,12 +304,31 @@ fn a_lost_ledger_changes_no_id_of_what_was_not_edited() {
 /// One edit of an author.
 #[derive(Debug, Clone)]
 enum Edit {
-    Insert { at: usize, shares_link: bool },
-    Delete { at: usize },
-    Retitle { at: usize },
-    Relink { at: usize },
-    Retext { at: usize },
-    Move { from: usize, to: usize },
+    Insert {
+        at: usize,
+        shares_link: bool,
+        has_link: bool,
+    },
+    Delete {
+        at: usize,
+    },
+    Retitle {
+        at: usize,
+    },
+    Relink {
+        at: usize,
+    },
+    Retext {
+        at: usize,
+    },
+    /// Within the second of the edit before.
+    Again {
+        at: usize,
+    },
+    Move {
+        from: usize,
+        to: usize,
+    },
     Rename,
     Redate,
     RemoveFile,
@@ -239,11 +340,12 @@ enum Edit {
 fn edit() -> impl Strategy<Value = Edit> {
     let at = || 0..8_usize;
     prop_oneof![
-        3 => (at(), any::<bool>()).prop_map(|(at, shares_link)| Edit::Insert { at, shares_link }),
+        3 => (at(), any::<bool>(), any::<bool>()).prop_map(|(at, shares_link, has_link)| Edit::Insert { at, shares_link, has_link }),
         2 => at().prop_map(|at| Edit::Delete { at }),
-        2 => at().prop_map(|at| Edit::Retitle { at }),
+        3 => at().prop_map(|at| Edit::Retitle { at }),
         2 => at().prop_map(|at| Edit::Relink { at }),
         1 => at().prop_map(|at| Edit::Retext { at }),
+        3 => at().prop_map(|at| Edit::Again { at }),
         2 => (at(), at()).prop_map(|(from, to)| Edit::Move { from, to }),
         1 => Just(Edit::Rename),
         1 => Just(Edit::Redate),
@@ -259,7 +361,7 @@ fn edit() -> impl Strategy<Value = Edit> {
 struct Story {
     who: usize,
     title: usize,
-    link: usize,
+    link: Option<usize>,
     text: usize,
 }
 
@@ -268,6 +370,16 @@ fn words(number: usize) -> String {
         ["tower", "harbour", "ferry", "bakery", "library", "signal", "garden", "market", "bridge", "museum"];
     let digits = number.to_string();
     digits.bytes().map(|digit| WORDS[usize::from(digit - b'0')]).collect::<Vec<_>>().join(" ")
+}
+
+/// No two entries of readers have one time, and a digest's items follow its moment.
+fn expect_distinct_times(settlement: &Settlement) {
+    let items: Vec<&Identity> = settlement.digests.iter().flat_map(|settled| &settled.items).collect();
+    for time in [|identity: &Identity| identity.published, |identity: &Identity| identity.updated] {
+        let mut times: Vec<_> = items.iter().map(|identity| time(identity)).collect();
+        times.sort_unstable();
+        assert!(times.is_sorted_by(|one, other| one < other), "{times:?}");
+    }
 }
 
 proptest! {
@@ -281,26 +393,36 @@ proptest! {
         let mut date = 22;
         let mut fresh = 0;
         let mut next = || { fresh += 1; fresh };
-        let mut stories: Vec<Story> = (0..3).map(|who| Story { who, title: next(), link: next(), text: next() }).collect();
+        let mut stories: Vec<Story> = (0..3).map(|who| Story { who, title: next(), link: (who > 0).then(&mut next), text: next() }).collect();
         let (mut people, mut name, mut gone) = (3, 0, Vec::<Story>::new());
         let mut ids: HashMap<usize, String> = HashMap::new();
         let mut owners: HashMap<String, usize> = HashMap::new();
         let mut times: HashMap<usize, (DateTime<FixedOffset>, DateTime<FixedOffset>)> = HashMap::new();
         let mut last = Vec::new();
         let neighbours = ["2025-05-10", "2025-05-30"].map(|date| digest(&format!("{date}.md"), &format!("# {date}\n\n- [Elsewhere](https://example.org/{date})\n")));
+        let mut burst = 0;
         for edit in std::iter::once(Edit::Touch).chain(edits) {
             let length = stories.len();
+            let is_again = matches!(edit, Edit::Again { .. });
+            burst = if is_again { burst + 1 } else { 0 };
+            let mut changed = None;
             let is_touch = matches!(edit, Edit::Touch | Edit::Rename | Edit::Redate | Edit::RemoveFile | Edit::Restart);
             match edit {
-                Edit::Insert { at, shares_link } => {
-                    let link = if shares_link && length > 0 { stories[at % length].link } else { next() };
+                Edit::Insert { at, shares_link, has_link } => {
+                    let link = if shares_link && length > 0 { stories[at % length].link } else { has_link.then(&mut next) };
                     stories.insert(at % (length + 1), Story { who: people, title: next(), link, text: next() });
                     people += 1;
                 }
                 Edit::Delete { at } if length > 1 => gone.push(stories.remove(at % length)),
-                Edit::Retitle { at } if length > 0 => stories[at % length].title = next(),
-                Edit::Relink { at } if length > 0 => stories[at % length].link = next(),
-                Edit::Retext { at } if length > 0 => stories[at % length].text = next(),
+                Edit::Retitle { at } | Edit::Relink { at } | Edit::Retext { at } | Edit::Again { at } if length > 0 => {
+                    let story = &mut stories[at % length];
+                    changed = Some(story.who);
+                    match edit {
+                        Edit::Retitle { .. } => story.title = next(),
+                        Edit::Relink { .. } => story.link = Some(next()),
+                        _ => story.text = next(),
+                    }
+                }
                 Edit::Move { from, to } if length > 0 => {
                     let story = stories.remove(from % length);
                     stories.insert(to % length, story);
@@ -315,14 +437,19 @@ proptest! {
                 }
                 _ => {}
             }
-            let entries: Vec<String> = stories
+            let items: Vec<(String, Option<String>, String)> = stories
                 .iter()
-                .map(|it| format!("[{} number {}](https://example.org/{}) and {}", words(it.title), it.title, it.link, words(it.text)))
+                .map(|it| {
+                    let title = format!("{} number {}", words(it.title), it.title);
+                    (title, it.link.map(|link| link.to_string()), format!("It is about the {} here.", words(it.text)))
+                })
                 .collect();
-            let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
-            let file = digest(&format!("2025-05-{date}-{name}.md"), &list(&entries).replace("# 2025-05-22", &format!("# 2025-05-{date}")));
+            let items: Vec<(&str, Option<&str>, &str)> =
+                items.iter().map(|(title, link, text)| (title.as_str(), link.as_deref(), text.as_str())).collect();
+            let file = digest(&format!("2025-05-{date}-{name}.md"), &headed(&items).replace("# 2025-05-22", &format!("# 2025-05-{date}")));
             let files = [neighbours[0].clone(), file, neighbours[1].clone()];
-            let seen = publication.settle_next(&files);
+            let seen = if is_again { publication.settle(&files) } else { publication.settle_next(&files) };
+            expect_distinct_times(&seen);
             let seen = seen.digests.iter().find(|settled| settled.key.starts_with("2025-05-2")).unwrap().items.clone();
             prop_assert_eq!(seen.len(), stories.len());
             for (story, identity) in stories.iter().zip(&seen) {
@@ -332,7 +459,11 @@ proptest! {
                 prop_assert_eq!(*owner, story.who, "an id is one story's");
                 let (published, updated) = *times.entry(story.who).or_insert((identity.published, identity.updated));
                 prop_assert_eq!(published, identity.published);
-                prop_assert!(identity.updated >= updated && identity.updated <= publication.now);
+                prop_assert!(identity.published <= publication.now, "nothing is published in the future");
+                prop_assert!(identity.updated >= updated);
+                // An item and its digest with each edit.
+                prop_assert!(identity.updated <= publication.now + TimeDelta::seconds(2 * burst));
+                prop_assert!(changed != Some(story.who) || identity.updated > updated, "a correction moves it");
                 times.insert(story.who, (published, identity.updated));
             }
             if is_touch && !last.is_empty() {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use chrono::{DateTime, Utc};
 use feedmill::daemon::mill::{self, Mill, Reason, Verdict};
 use feedmill::ledger::{self, Fate, Held, Ledger, hold};
+use feedmill::library::Library;
 use feedmill::site::Site;
 use proptest::prelude::*;
 
@@ -224,6 +225,41 @@ fn a_change_that_comes_piece_by_piece_is_one_change() {
     assert_eq!(publication.ids().intersection(&before).count(), 0);
     publication.content.remove(files[9].0);
     assert_eq!(publication.look_for(now + chrono::TimeDelta::seconds(1)).0, None, "10 of 100 are not too many");
+}
+
+#[test]
+fn corrections_that_come_piece_by_piece_are_one_change() {
+    let date = |number: usize| format!("2025-05-{:02}", 17 + number);
+    let text = |number: usize| day(&date(number), "News", &names(&format!("n{number}"), 11));
+    let files: Vec<(String, String)> = (0..5).map(|number| (date(number) + ".md", text(number))).collect();
+    let files: Vec<(&str, String)> = files.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+    let mut publication = Publication::new(&files);
+    let retitled = |number: usize| text(number).replace("### n", "### A n");
+    // In the newest digest none counts, however often.
+    for minute in 0..4 {
+        publication.content.write(files[4].0, files[4].1.replace("About", &format!("{minute} about")));
+        assert_eq!(publication.look(&format!("2025-05-22T12:00:0{minute}Z")), None);
+    }
+    publication.content.write(files[0].0, retitled(0));
+    assert_eq!(publication.look("2025-05-22T12:01:00Z"), None, "11 of 55 are not too many");
+    publication.restart();
+    // A new day and a typo pass beside it.
+    publication.content.write("2025-05-22.md", day("2025-05-22", "News", &names("new", 12)));
+    assert_eq!(publication.look("2025-05-22T12:02:00Z"), None);
+    publication.content.write(files[2].0, files[2].1.replace("About n2 ferry.", "About the n2 ferry."));
+    assert_eq!(publication.look("2025-05-22T12:03:00Z"), None);
+    publication.content.write(files[1].0, retitled(1));
+    let held = publication.look("2025-05-22T12:04:00Z").expect("23 of 67 are too many");
+    assert_eq!(held.feeds[0], ("/".to_owned(), 23, 67));
+    assert_eq!(held.counts(), [0, 0, 0, 11]);
+    assert_eq!(publication.look("2025-05-22T13:03:30Z"), None, "an hour later the first are over");
+    // What was lost and came back does not count, nor what was corrected and then lost a second time.
+    publication.content.write(files[1].0, day(&date(1), "News", &names("n1", 8)).replace("### n", "### A n"));
+    assert_eq!(publication.look("2025-05-22T15:00:00Z"), None);
+    publication.content.write(files[1].0, retitled(1));
+    assert_eq!(publication.look("2025-05-22T15:01:00Z"), None);
+    publication.content.write(files[3].0, retitled(3));
+    assert_eq!(publication.look("2025-05-22T15:02:00Z"), None, "11 of 67");
 }
 
 #[test]
@@ -467,6 +503,110 @@ fn a_digest_with_another_date_has_the_same_items() {
     assert!(publication.ids().is_superset(&before));
 }
 
+/// A publication without a guard, whose digests of one date are looked at over time.
+struct Editions {
+    publication: Publication,
+    minute: usize,
+}
+
+impl Editions {
+    fn new() -> Editions {
+        let dates = ["2025-05-18", "2025-05-19", "2025-05-20", "2025-05-21"];
+        let files = dates.map(|date| (date.to_owned() + ".md", day(date, "News", &names(date, 3))));
+        let files = files.each_ref().map(|(name, text)| (name.as_str(), text.clone()));
+        let publication = Publication::with("guard: {share_percent: 100}", &files, "2025-05-22T12:00:00Z");
+        Editions { publication, minute: 0 }
+    }
+
+    fn write(&self, edition: &str, name: &str) {
+        let text = day("2025-05-22", "News", &names(edition, 4)).replace("Digest of 2025-05-22", edition);
+        self.publication.content.write(name, text);
+    }
+
+    /// The keys of the digests of the date by their titles; the same after another look, and after a restart.
+    fn keys(&mut self) -> BTreeMap<String, String> {
+        let mut look = |publication: &mut Publication| -> BTreeMap<String, String> {
+            self.minute += 1;
+            publication.look(&format!("2025-05-22T13:{:02}:00Z", self.minute));
+            let [ids, titles] = ["id", "title"].map(|field| fields(&publication.site, "/digests/", field));
+            let keys = ids.iter().map(|id| id.rsplit_once(':').unwrap().1.to_owned());
+            titles.into_iter().zip(keys).filter(|(_, key)| key.starts_with("2025-05-22")).collect()
+        };
+        let keys = look(&mut self.publication);
+        self.publication.restart();
+        assert_eq!(look(&mut self.publication), keys, "a restart changes none");
+        keys
+    }
+
+    fn expect(&mut self, expected: &[(&str, &str)]) {
+        let expected = expected.iter().map(|(title, key)| ((*title).to_owned(), (*key).to_owned()));
+        assert_eq!(self.keys(), expected.collect());
+    }
+}
+
+#[test]
+fn a_second_digest_of_a_date_takes_nothing_from_the_first() {
+    let mut editions = Editions::new();
+    editions.write("Morning", "2025-05-22-morning.md");
+    editions.expect(&[("Morning", "2025-05-22")]);
+    // Its path is plainer, but it is later.
+    editions.write("Evening", "2025-05-22-b.md");
+    editions.expect(&[("Morning", "2025-05-22"), ("Evening", "2025-05-22-b")]);
+    editions.write("Night", "2025-05-22.md");
+    editions.expect(&[("Morning", "2025-05-22"), ("Evening", "2025-05-22-b"), ("Night", "2025-05-22-2")]);
+    // What is gone keeps its name for when it comes back.
+    editions.publication.content.rename("2025-05-22-morning.md", "aside/morning.txt");
+    editions.expect(&[("Evening", "2025-05-22-b"), ("Night", "2025-05-22-2")]);
+    editions.write("Noon", "2025-05-22-n.md");
+    editions.publication.content.rename("aside/morning.txt", "2025-05-22-morning.md");
+    let all =
+        [("Morning", "2025-05-22"), ("Evening", "2025-05-22-b"), ("Night", "2025-05-22-2"), ("Noon", "2025-05-22-n")];
+    editions.expect(&all);
+}
+
+#[test]
+fn a_digest_keeps_its_name_under_another_name_of_its_file() {
+    let mut editions = Editions::new();
+    editions.write("Morning", "2025-05-22.md");
+    editions.write("Evening", "2025-05-22-evening.md");
+    let both = [("Morning", "2025-05-22"), ("Evening", "2025-05-22-evening")];
+    editions.expect(&both);
+    editions.publication.content.rename("2025-05-22.md", "2025-05-22-zzz.md");
+    editions.expect(&both);
+    editions.publication.content.rename("2025-05-22-evening.md", "2025-05-22.md");
+    editions.expect(&both);
+    // Both at once, and one of them edited, while nobody looks.
+    editions.publication.content.remove("2025-05-22-zzz.md");
+    editions.publication.content.rename("2025-05-22.md", "b/2025-05-22.md");
+    let text = day("2025-05-22", "News", &names("Morning", 5)).replace("Digest of 2025-05-22", "Morning");
+    editions.publication.content.write("2025-05-22.md", text);
+    editions.publication.restart();
+    editions.expect(&both);
+    // What is rewritten where it stands is the same digest; what is written anew elsewhere is another.
+    editions.write("Noon", "2025-05-22.md");
+    editions.expect(&[("Noon", "2025-05-22"), ("Evening", "2025-05-22-evening")]);
+    editions.publication.content.remove("b/2025-05-22.md");
+    editions.write("Night", "2025-05-22-evening.md");
+    editions.expect(&[("Noon", "2025-05-22"), ("Night", "2025-05-22-evening-2")]);
+}
+
+#[test]
+fn the_names_of_digests_last_without_a_state_folder_until_the_next_start() {
+    let folder = Folder::with([("2025-05-22-morning.md", day("2025-05-22", "News", &names("m", 3)).as_str())]);
+    let options = options("", folder.path());
+    let mut library = Library::new(folder.path(), options.library, options.site.rules);
+    let mut keys = || -> Vec<String> {
+        library.refresh(&HashSet::new(), "2025-05-22".parse().unwrap()).unwrap();
+        let mut keyed: Vec<_> =
+            library.digests().iter().map(|(key, digest)| format!("{} {key}", digest.path)).collect();
+        keyed.sort_unstable();
+        keyed
+    };
+    assert_eq!(keys(), ["2025-05-22-morning.md 2025-05-22"]);
+    folder.write("2025-05-22-b.md", day("2025-05-22", "News", &names("b", 3)));
+    assert_eq!(keys(), ["2025-05-22-b.md 2025-05-22-b", "2025-05-22-morning.md 2025-05-22"]);
+}
+
 const SECTIONS: [&str; 2] = ["News", "Papers"];
 
 /// Three years of a digest every third day.
@@ -519,8 +659,6 @@ fn entry_ids(atom: &str) -> Vec<String> {
 fn whoever_follows_the_archives_finds_every_item_once() {
     let (publication, count) = three_years();
     let site = &publication.site;
-    let months =
-        |documents: &[(String, String)]| documents.iter().skip(1).map(|(route, _)| route.clone()).collect::<Vec<_>>();
     for (folder, expected) in [("/", count), ("/news/", 365 * 3), ("/papers/", count - 365 * 3), ("/digests/", 365)] {
         let documents = walk(site, &format!("{folder}atom.xml"), |atom| link(atom, "prev-archive"));
         // The feed shows all of the newest month, so it leads to the one before.
@@ -533,8 +671,7 @@ fn whoever_follows_the_archives_finds_every_item_once() {
                 assert!(seen.insert(id), "an entry of {route} is in two archives");
             }
         }
-        let live = entry_ids(&documents[0].1);
-        seen.extend(live.iter().cloned());
+        seen.extend(entry_ids(&documents[0].1));
         assert_eq!(seen.len(), expected, "{folder}");
         for (at, (route, atom)) in documents.iter().enumerate().skip(1) {
             assert!(
@@ -547,25 +684,29 @@ fn whoever_follows_the_archives_finds_every_item_once() {
                 assert_eq!(link(atom, "next-archive").map(|url| route_of(&url)), newer, "{route}");
             }
         }
-        let json = walk(site, &format!("{folder}feed.json"), |text| {
-            let feed: serde_json::Value = serde_json::from_str(text).unwrap();
-            feed["next_url"].as_str().map(str::to_owned)
-        });
-        let endings = months(&documents).iter().map(|route| route.replace(".atom", ".json")).collect::<Vec<_>>();
-        assert_eq!(months(&json), endings);
-        let items =
-            |text: &String| serde_json::from_str::<serde_json::Value>(text).unwrap()["items"].as_array().unwrap().len();
-        assert_eq!(
-            json[1..].iter().map(|(_, text)| items(text)).sum::<usize>(),
-            expected - only_live(&live, &documents)
-        );
+        expect_the_same_in_json(site, folder, &documents);
     }
 }
 
-/// How many entries of a feed are in none of its archives.
-fn only_live(live: &[String], documents: &[(String, String)]) -> usize {
-    let archived: HashSet<String> = documents[1..].iter().flat_map(|(_, atom)| entry_ids(atom)).collect();
-    live.iter().filter(|id| !archived.contains(*id)).count()
+/// Whoever follows `next_url` finds what is in the Atom documents of a feed, each entry of the archives once.
+fn expect_the_same_in_json(site: &Site, folder: &str, documents: &[(String, String)]) {
+    let json = walk(site, &format!("{folder}feed.json"), |text| {
+        let feed: serde_json::Value = serde_json::from_str(text).unwrap();
+        feed["next_url"].as_str().map(str::to_owned)
+    });
+    let routes: Vec<String> = json.iter().skip(1).map(|(route, _)| route.replace(".json", ".atom")).collect();
+    assert_eq!(routes, documents.iter().skip(1).map(|(route, _)| route.clone()).collect::<Vec<_>>());
+    let ids = |text: &str| -> Vec<String> {
+        let feed: serde_json::Value = serde_json::from_str(text).unwrap();
+        let items = feed["items"].as_array().unwrap().iter();
+        items.map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut archived: HashSet<String> = HashSet::new();
+    for (at, ((_, atom), (route, json))) in documents.iter().zip(&json).enumerate() {
+        let (atom, json) = (entry_ids(atom), ids(json));
+        assert_eq!(atom, json, "{route}");
+        assert!(at == 0 || json.into_iter().all(|id| archived.insert(id)), "{route}: each once");
+    }
 }
 
 #[test]
@@ -770,8 +911,18 @@ fn check_tells_what_would_be_held_back_and_build_holds_it() {
     let run = feedmill(&["check", content, "--state", state, "--format", "short"]);
     let text = String::from_utf8(run.stdout).unwrap();
     assert_eq!(run.status.code(), Some(1));
-    assert!(text.contains("error: a server would not show this: of the entries that readers have, 11 would vanish; with what went within the last hour"), "{text}");
-    assert!(text.contains("vanishes: `old library`") && text.contains("[held-back]"), "{text}");
+    assert!(text.contains("error: a server would not show this: of the entries that readers have, 11 would vanish; with what went or was corrected within the last hour"), "{text}");
+    assert!(
+        text.contains("vanishes: `old library`") && text.contains("too many [held-back]\n    vanishes: "),
+        "{text}"
+    );
+    for format in ["text", "short", "json", "sarif"] {
+        let run = feedmill(&["check", content, "--state", state, "--format", format]);
+        let text = String::from_utf8(run.stdout).unwrap();
+        for title in names("old", 10) {
+            assert!(text.contains(&format!("vanishes: `{title}` (tag:")), "{format} names {title}: {text}");
+        }
+    }
     let output = tempfile::tempdir().unwrap();
     let site = output.path().join("site");
     let arguments = ["build", content, "--state", state, "-o", site.to_str().unwrap(), "--base-url", BASE];
@@ -843,6 +994,115 @@ proptest! {
             for field in ["date_published", "date_modified"] {
                 let times = fields(&one.site, "/", field);
                 prop_assert_eq!(times.iter().collect::<HashSet<_>>().len(), times.len(), "{}: {:?}", field, times);
+            }
+        }
+    }
+}
+
+/// An edit of the files of one date.
+#[derive(Debug, Clone)]
+enum FileEdit {
+    /// A digest that was never there.
+    Drop,
+    Remove(usize),
+    /// What was removed last comes back, under its name or another.
+    Restore {
+        is_renamed: bool,
+    },
+    Rename(usize),
+    /// One item has another title.
+    Retitle(usize),
+    /// Both at once.
+    RenameAndRetitle(usize),
+    Restart,
+}
+
+fn file_edit() -> impl Strategy<Value = FileEdit> {
+    let at = || 0..3_usize;
+    prop_oneof![
+        3 => Just(FileEdit::Drop),
+        2 => at().prop_map(FileEdit::Remove),
+        2 => any::<bool>().prop_map(|is_renamed| FileEdit::Restore { is_renamed }),
+        2 => at().prop_map(FileEdit::Rename),
+        2 => at().prop_map(FileEdit::Retitle),
+        1 => at().prop_map(FileEdit::RenameAndRetitle),
+        2 => Just(FileEdit::Restart),
+    ]
+}
+
+/// A digest as the test knows it: `who` never changes.
+#[derive(Debug, Clone)]
+struct Edition {
+    who: usize,
+    path: String,
+    titles: [usize; 4],
+}
+
+impl Edition {
+    fn text(&self) -> String {
+        let items = self.titles.iter().enumerate().map(|(at, title)| {
+            format!("### Title {title}\n\nAbout it. [>Read more](https://example.com/{}-{at})\n\n", self.who)
+        });
+        format!(
+            "---\ndate: 2025-05-22\ntitle: Who {}\n---\n\n# D\n\n## News\n\n{}",
+            self.who,
+            items.collect::<String>()
+        )
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+
+    /// However many files a date has, and whatever they are called, a digest and its items keep their ids.
+    #[test]
+    fn digests_of_one_date_keep_their_ids(script in prop::collection::vec(file_edit(), 1..20)) {
+        let mut publication = Editions::new().publication;
+        let (mut there, mut removed) = (Vec::<Edition>::new(), Vec::<Edition>::new());
+        let mut count = 0;
+        let mut next = || { count += 1; count };
+        // Plainer and plainer, so that a later one always sorts first.
+        let path = |number: usize| format!("2025-05-22-{}.md", "x".repeat(200_usize.saturating_sub(number)));
+        let mut owners: BTreeMap<String, String> = BTreeMap::new();
+        let mut ids: BTreeMap<String, String> = BTreeMap::new();
+        for (minute, edit) in script.into_iter().enumerate() {
+            let length = there.len();
+            match edit {
+                FileEdit::Drop if length < 3 => {
+                    let who = next();
+                    there.push(Edition { who, path: path(who), titles: [0; 4].map(|_| next()) });
+                }
+                FileEdit::Remove(at) if length > 0 => {
+                    let edition = there.remove(at % length);
+                    publication.content.remove(&edition.path);
+                    removed.push(edition);
+                }
+                FileEdit::Restore { is_renamed } if length < 3 => {
+                    if let Some(mut edition) = removed.pop() {
+                        if is_renamed { edition.path = path(next()) }
+                        there.push(edition);
+                    }
+                }
+                FileEdit::Rename(at) | FileEdit::Retitle(at) | FileEdit::RenameAndRetitle(at) if length > 0 => {
+                    let edition = &mut there[at % length];
+                    if !matches!(edit, FileEdit::Rename(_)) { edition.titles[at] = next() }
+                    if !matches!(edit, FileEdit::Retitle(_)) {
+                        publication.content.remove(&edition.path);
+                        edition.path = path(next());
+                    }
+                }
+                FileEdit::Restart => publication.restart(),
+                _ => {}
+            }
+            there.iter().for_each(|edition| publication.content.write(&edition.path, edition.text()));
+            prop_assert_eq!(publication.look(&format!("2025-05-22T13:{minute:02}:00Z")), None);
+            let of_digests = fields(&publication.site, "/digests/", "title").into_iter().zip(fields(&publication.site, "/digests/", "id"));
+            let of_items = fields(&publication.site, "/", "external_url").into_iter().zip(fields(&publication.site, "/", "id"));
+            let all: Vec<(String, String)> = of_digests.chain(of_items).collect();
+            prop_assert_eq!(all.iter().filter(|(name, _)| name.starts_with("Who")).count(), there.len());
+            for (name, id) in all {
+                prop_assert_eq!(ids.entry(name.clone()).or_insert_with(|| id.clone()), &id, "{} keeps its id", name);
+                prop_assert_eq!(owners.entry(id.clone()).or_insert_with(|| name.clone()), &name, "an id is one's");
             }
         }
     }
