@@ -134,6 +134,7 @@ impl Daemon {
         };
         daemon.watch.looked();
         daemon.publish(outcome);
+        daemon.keep_shown().await;
         Ok(daemon)
     }
 
@@ -197,22 +198,9 @@ impl Daemon {
 
     async fn turn(&mut self, reason: Reason) {
         let reason = if self.must_build { Reason::Always } else { reason };
-        let Some(mut mill) = self.mill.take() else { return };
         let busy = self.watch.busy();
         let previous = self.site.borrow().clone();
-        let turned = tokio::task::spawn_blocking(move || {
-            // A panic must not take the library and the ledger with it.
-            let turn = std::panic::AssertUnwindSafe(|| mill.turn(&busy, &reason, Some(&previous), Utc::now()));
-            let outcome = std::panic::catch_unwind(turn);
-            (mill, outcome)
-        });
-        let outcome = match turned.await {
-            Ok((mill, outcome)) => {
-                self.mill = Some(mill);
-                outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("the build broke off; please report this as a bug")))
-            }
-            Err(error) => Err(error.into()),
-        };
+        let outcome = self.work(move |mill| mill.turn(&busy, &reason, Some(&previous), Utc::now())).await;
         self.watch.looked();
         if let Some(reason) = self.watch.complaint() {
             tracing::warn!(%reason, "the folder cannot be watched; it is looked at regularly instead");
@@ -222,6 +210,31 @@ impl Daemon {
             Ok(outcome) => self.publish(outcome),
             Err(error) => self.tell_failure(&error),
         }
+        self.keep_shown().await;
+    }
+
+    /// Has the ledger keep what readers see since the last turn.
+    async fn keep_shown(&mut self) {
+        let site = self.site.borrow().clone();
+        if let Err(error) = self.work(move |mill| mill.keep_shown(&site)).await {
+            let reason = format!("{error:#}");
+            tracing::warn!(reason, "what is shown cannot be kept; tried again with the next look");
+        }
+    }
+
+    /// Has library and ledger do something beside the loop. A panic must not take them with it.
+    async fn work<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Mill) -> anyhow::Result<T> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        let mut mill = self.mill.take().context("library and ledger are lost; start again")?;
+        let worked = tokio::task::spawn_blocking(move || {
+            let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&mut mill)));
+            (mill, worked)
+        });
+        let (mill, worked) = worked.await?;
+        self.mill = Some(mill);
+        worked.unwrap_or_else(|_| Err(anyhow::anyhow!("the build broke off; please report this as a bug")))
     }
 
     fn publish(&mut self, outcome: Outcome) {

@@ -329,19 +329,8 @@ pub struct Snapshot {
     pub losses: Option<Vec<Loss>>,
     /// The entries of each feed.
     pub shown: Shown,
-    /// The pages by their route.
-    pub pages: BTreeMap<String, ShownPage>,
-}
-
-/// A page as it was shown.
-#[derive(Debug, Clone)]
-pub struct ShownPage {
-    /// The hash of its bytes.
-    pub hash: String,
-    /// When they last became others.
-    pub modified: DateTime<Utc>,
-    /// The bytes, if they are to be shown when the page cannot be built.
-    pub body: Option<Bytes>,
+    /// The validators of the pages that are made with the site.
+    pub pages: Validators,
 }
 
 /// What tells whether a page is another than before.
@@ -382,6 +371,8 @@ pub struct Ledger {
     /// What was taken from readers and what was corrected within [`guard::RECENT`], and when.
     losses: Vec<(Moment, Loss)>,
     validators: Validators,
+    /// Routes of pages whose bytes are still to be kept.
+    unkept: BTreeSet<String>,
     folder: Option<PathBuf>,
     store: Store,
     /// The authority of all ids and its date.
@@ -412,6 +403,7 @@ impl Ledger {
             shown,
             losses,
             validators,
+            unkept: BTreeSet::new(),
             folder,
             store,
             authority,
@@ -601,9 +593,9 @@ impl Ledger {
             .extend(self.validators.keys().filter(|route| !pages.contains_key(*route)).map(|it| (it.clone(), None)));
         self.validators.retain(|route, _| pages.contains_key(route));
         for (route, page) in pages {
-            let validator = Validator { hash: page.hash.clone(), modified: page.modified };
-            if self.validators.get(&route) != Some(&validator) {
-                self.validators.insert(route.clone(), validator);
+            if self.validators.get(&route) != Some(&page) {
+                self.validators.insert(route.clone(), page.clone());
+                self.unkept.insert(route.clone());
                 rows.pages.push((route, Some(page)));
             }
         }
@@ -613,6 +605,25 @@ impl Ledger {
             rows.publication.extend(self.authority.iter().map(|authority| (AUTHORITY.to_owned(), authority.clone())));
         }
         self.write(rows)
+    }
+}
+
+impl Ledger {
+    /// Keeps the bytes of pages that were committed and are others than before, so that they can be shown when they cannot be
+    /// built. Not part of the commit, for readers need not wait for it: a page whose bytes were not kept is only missed at a
+    /// start that is held back.
+    ///
+    /// # Errors
+    /// When they cannot be written; they are kept the next time.
+    pub fn keep_pages(&mut self, body: impl Fn(&str) -> Option<Bytes>) -> anyhow::Result<()> {
+        if self.unkept.is_empty() || !self.unwritten.is_empty() {
+            return Ok(());
+        }
+        let pages =
+            self.unkept.iter().filter_map(|route| Some((route.as_str(), self.validators.get(route)?, body(route)?)));
+        self.store.keep(&pages.collect::<Vec<_>>())?;
+        self.unkept.clear();
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::digest::Rules;
 use crate::feed::archive::Month;
 use crate::feed::{self, Feed, Shelves};
-use crate::ledger::{self, Settled, Shown, ShownPage, Snapshot, Validators};
+use crate::ledger::{self, Settled, Shown, Snapshot, Validator, Validators};
 use delta::{Numbered, Past};
 
 pub use page::{Coded, Coding, Kind, Page};
@@ -188,8 +188,7 @@ impl Site {
     pub fn snapshot(&self) -> Snapshot {
         let pages = self.current.iter().filter_map(|(route, page)| {
             let modified = page.last_modified?;
-            let body = Some(page.body().clone());
-            Some((route.clone(), ShownPage { hash: page.hash().to_owned(), modified, body }))
+            Some((route.clone(), Validator { hash: page.hash().to_owned(), modified }))
         });
         Snapshot { losses: None, shown: self.shown.clone(), pages: pages.collect() }
     }

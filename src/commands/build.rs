@@ -38,6 +38,9 @@ pub(super) fn run(arguments: &Build) -> anyhow::Result<ExitCode> {
             )
         }
     };
+    if let Err(error) = mill.keep_shown(&site) {
+        tracing::warn!(reason = format!("{error:#}"), "what is shown cannot be kept for a start that is held back");
+    }
     folder::write(&site, &arguments.output, &content).context("nothing was published")?;
     let folder = arguments.output.display();
     tracing::info!(digests = site.digests, items = site.items, files = site.pages.size() + 1, %folder, "site written");

@@ -191,6 +191,14 @@ impl Mill {
         Ok(Outcome { changes, verdict, next, elapsed: begun.elapsed() })
     }
 
+    /// Keeps what is shown now, so that it can be shown when the next start is held back; after readers can see it.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written; it is tried again with the next site.
+    pub fn keep_shown(&mut self, site: &Site) -> anyhow::Result<()> {
+        self.ledger.keep_pages(|route| Some(site.pages.get(route)?.body().clone()))
+    }
+
     /// What was shown last, as far as the ledger kept it.
     ///
     /// # Errors

@@ -20,9 +20,7 @@ use url::Url;
 
 use super::settling::{Change, What};
 use super::words::Hash;
-use super::{
-    Event, Loss, Made, Moment, Options, Published, Record, Records, Shown, ShownPage, Story, Validator, Validators,
-};
+use super::{Event, Loss, Made, Moment, Options, Published, Record, Records, Shown, Story, Validator, Validators};
 use crate::digest::learnt::{Given, Memory, Strength};
 
 /// The file in the state folder.
@@ -139,7 +137,7 @@ pub(super) struct Rows {
     /// What was taken from readers lately, if it is something else than before.
     pub(super) losses: Option<Vec<(Moment, Loss)>>,
     /// Pages that are others than before, or gone.
-    pub(super) pages: Vec<(String, Option<ShownPage>)>,
+    pub(super) pages: Vec<(String, Option<Validator>)>,
 }
 
 impl Rows {
@@ -388,6 +386,16 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// Keeps the bytes of pages that stand with these validators.
+    pub(super) fn keep(&mut self, pages: &[(&str, &Validator, Bytes)]) -> anyhow::Result<()> {
+        let transaction = self.connection.transaction()?;
+        for (route, Validator { hash, .. }, body) in pages {
+            let sql = "UPDATE page SET deflated = ? WHERE route = ? AND hash = ?";
+            transaction.prepare_cached(sql)?.execute(params![deflated(body), route, hash])?;
+        }
+        Ok(transaction.commit()?)
+    }
+
     /// Writes what several commits changed, all or nothing.
     pub(super) fn write(&mut self, commits: &[Rows]) -> anyhow::Result<()> {
         if commits.is_empty() {
@@ -445,10 +453,9 @@ fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
     }
     for (route, page) in &rows.pages {
         match page {
-            Some(ShownPage { hash, modified, body }) => {
-                let deflated = body.as_deref().map(deflated);
-                let sql = "INSERT OR REPLACE INTO page (route, hash, modified, deflated) VALUES (?, ?, ?, ?)";
-                run(sql, &[route, hash, &modified.to_rfc3339(), &deflated])?
+            Some(Validator { hash, modified }) => {
+                let sql = "INSERT OR REPLACE INTO page (route, hash, modified) VALUES (?, ?, ?)";
+                run(sql, &[route, hash, &modified.to_rfc3339()])?
             }
             None => run("DELETE FROM page WHERE route = ?", &[route])?,
         };

@@ -47,6 +47,7 @@ impl Publication {
         let held = match outcome.verdict {
             Verdict::Held(held) => Some(held),
             Verdict::Site(site) => {
+                self.mill.keep_shown(&site).unwrap();
                 self.site = *site;
                 None
             }
