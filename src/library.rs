@@ -7,7 +7,7 @@ mod scan;
 pub mod watch;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,6 +67,33 @@ struct File {
     lesson: Option<Lesson>,
 }
 
+/// The digests that share a key, and what became of them.
+#[derive(Debug, Default)]
+struct Family {
+    digests: Vec<Arc<Digest>>,
+    /// Of files that are one item each, by path: together they are one digest more.
+    stories: Vec<Arc<Digest>>,
+    /// That digest, and what it was made of.
+    day: Option<(Vec<Arc<Digest>>, Arc<Digest>)>,
+    /// What is to be said of their names.
+    findings: Vec<Finding>,
+}
+
+impl Family {
+    /// All digests of it. A day stays the same as long as its files do.
+    fn editions(&mut self) -> Vec<Arc<Digest>> {
+        let is_same = |old: &[Arc<Digest>], new: &[Arc<Digest>]| {
+            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| Arc::ptr_eq(old, new))
+        };
+        if self.stories.is_empty() {
+            self.day = None;
+        } else if self.day.as_ref().is_none_or(|(parts, _)| !is_same(parts, &self.stories)) {
+            self.day = Some((self.stories.clone(), Arc::new(Digest::of_stories(&self.stories))));
+        }
+        self.digests.iter().chain(self.day.iter().map(|(_, day)| day)).cloned().collect()
+    }
+}
+
 /// A file that is to be understood anew.
 struct Pending {
     path: String,
@@ -83,11 +110,12 @@ pub struct Library {
     rules: Rules,
     files: BTreeMap<String, File>,
     folder_findings: Vec<Finding>,
-    /// The digests of `files` with their keys, and what is to be said of the keys.
+    /// The digests of `files` by their keys.
+    families: BTreeMap<String, Family>,
+    /// Families that are others than when they got their names.
+    touched: BTreeSet<String>,
+    /// The digests of all families with their names.
     keyed: Vec<Keyed>,
-    key_findings: Vec<Finding>,
-    /// Days whose files are one item each, by key: the digest made of them, and what it was made of.
-    days: BTreeMap<String, (Vec<Arc<Digest>>, Arc<Digest>)>,
     tally: Tally,
     learnt: Learnt,
     memory: Memory,
@@ -102,9 +130,9 @@ impl Library {
             rules,
             files: BTreeMap::new(),
             folder_findings: Vec::new(),
+            families: BTreeMap::new(),
+            touched: BTreeSet::new(),
             keyed: Vec::new(),
-            key_findings: Vec::new(),
-            days: BTreeMap::new(),
             tally: Tally::default(),
             learnt: Learnt::default(),
             memory: Memory::default(),
@@ -201,6 +229,7 @@ impl Library {
         }
         for path in gone {
             let Some(file) = self.files.remove(&path) else { continue };
+            self.exchange(&file.digests, &[]);
             file.lesson.iter().for_each(|lesson| self.tally.remove(lesson));
             if !file.digests.is_empty() {
                 changes.removed.push(path);
@@ -210,11 +239,7 @@ impl Library {
         for file in pending {
             self.take(file, today, &mut changes);
         }
-        if changes.any() {
-            let (keyed, findings) = self.give_keys();
-            changes.new_findings.extend(findings.iter().filter(|f| !self.key_findings.contains(f)).cloned());
-            (self.keyed, self.key_findings) = (keyed, findings);
-        }
+        self.give_names(&mut changes);
         changes
     }
 
@@ -280,6 +305,7 @@ impl Library {
             changes.changed.push(path.clone());
         }
         changes.new_findings.extend(findings.iter().filter(|finding| !old_findings.contains(finding)).cloned());
+        self.exchange(&last_good, &digests);
         self.files.insert(path, File { stamp, digests, findings, lesson });
     }
 
@@ -292,61 +318,92 @@ impl Library {
     /// Everything that is wrong, by path and line.
     pub fn findings(&self) -> Vec<Finding> {
         let of_files = self.files.values().flat_map(|file| &file.findings);
-        let mut findings: Vec<Finding> =
-            of_files.chain(&self.folder_findings).chain(&self.key_findings).cloned().collect();
+        let mut findings: Vec<Finding> = of_files
+            .chain(&self.folder_findings)
+            .chain(self.families.values().flat_map(|family| &family.findings))
+            .cloned()
+            .collect();
         findings.sort_by(|one, other| (&one.path, one.line, one.column).cmp(&(&other.path, other.line, other.column)));
         findings
     }
 
-    fn give_keys(&mut self) -> (Vec<Keyed>, Vec<Finding>) {
-        let mut by_key: BTreeMap<String, Vec<Arc<Digest>>> = BTreeMap::new();
-        let mut stories: BTreeMap<String, Vec<Arc<Digest>>> = BTreeMap::new();
-        for digest in self.files.values().flat_map(|file| &file.digests) {
-            let group = if digest.is_one_story { &mut stories } else { &mut by_key };
-            group.entry(digest.key.clone()).or_default().push(digest.clone());
+    /// Puts the digests of a file in the place of others.
+    fn exchange(&mut self, before: &[Arc<Digest>], now: &[Arc<Digest>]) {
+        if before.len() == now.len() && before.iter().zip(now).all(|(one, other)| Arc::ptr_eq(one, other)) {
+            return;
         }
-        for (key, digest) in self.days_of(stories) {
-            by_key.entry(key).or_default().push(digest);
-        }
-        let given = self.memory.given.values().flat_map(BTreeMap::keys);
-        let mut taken: HashSet<String> = by_key.keys().chain(given).cloned().collect();
-        let (mut keyed, mut findings) = (Vec::new(), Vec::new());
-        for (key, mut editions) in by_key {
-            editions.sort_by_key(|digest| (digest::name_besides_date(&digest.path).len(), digest.path.clone()));
-            let is_bare_free = !was_given(&key, &self.memory.given);
-            let known = self.memory.given.entry(key.clone()).or_default();
-            let names = names(&key, is_bare_free, &editions, known, &mut taken);
-            remember(known, &names, &editions);
-            let plain = names.iter().position(|name| *name == key).unwrap_or_default();
-            for (position, (own, digest)) in names.into_iter().zip(&editions).enumerate() {
-                if position != plain {
-                    let message = format!(
-                        "`{}` has the same date; this one is published as /digests/{own}/",
-                        editions[plain].path
-                    );
-                    let remedy = "join the two, or correct the date of one";
-                    findings.push(Finding::new(&digest.path, Place::START, Code::DateShared, message, remedy));
-                }
-                keyed.push((own.into(), digest.clone()));
+        for digest in before {
+            if let Some(family) = self.families.get_mut(&digest.key) {
+                let group = if digest.is_one_story { &mut family.stories } else { &mut family.digests };
+                group.retain(|other| !Arc::ptr_eq(other, digest));
             }
         }
-        (keyed, findings)
+        for digest in now {
+            let family = self.families.entry(digest.key.clone()).or_default();
+            let group = if digest.is_one_story { &mut family.stories } else { &mut family.digests };
+            let at = group.partition_point(|other| other.path <= digest.path);
+            group.insert(at, digest.clone());
+        }
+        self.touched.extend(before.iter().chain(now).map(|digest| digest.key.clone()));
     }
 
-    /// One digest for each day whose files are one item each; those of days that did not change stay the same.
-    fn days_of(&mut self, stories: BTreeMap<String, Vec<Arc<Digest>>>) -> Vec<(String, Arc<Digest>)> {
-        let mut before = std::mem::take(&mut self.days);
-        for (key, parts) in stories {
-            let same = |(old, _): &(Vec<Arc<Digest>>, Arc<Digest>)| {
-                old.len() == parts.len() && old.iter().zip(&parts).all(|(old, part)| Arc::ptr_eq(old, part))
+    /// Gives the digests of the families that changed their names.
+    fn give_names(&mut self, changes: &mut Changes) {
+        let touched = std::mem::take(&mut self.touched);
+        let is_few = touched.len() * 8 < self.keyed.len();
+        let mut named = Vec::new();
+        for key in &touched {
+            let keyed = self.name_family(key, changes);
+            let at = |keys: &[Keyed], is_before: fn(&str, &str) -> bool| {
+                keys.partition_point(|(_, digest)| is_before(&digest.key, key))
             };
-            let day = match before.remove(&key).filter(same) {
-                Some((_, day)) => day,
-                None => Arc::new(Digest::of_stories(&parts)),
-            };
-            self.days.insert(key, (parts, day));
+            let (begin, end) = (at(&self.keyed, |one, other| one < other), at(&self.keyed, |one, other| one <= other));
+            match is_few {
+                true => drop(self.keyed.splice(begin..end, keyed)),
+                false => named.extend(keyed),
+            }
         }
-        self.days.iter().map(|(key, (_, day))| (key.clone(), day.clone())).collect()
+        if !is_few {
+            self.keyed.retain(|(_, digest)| !touched.contains(&digest.key));
+            self.keyed.extend(named);
+            self.keyed.sort_by(|(_, one), (_, other)| one.key.cmp(&other.key));
+        }
+    }
+
+    /// The digests of a family with their names, the plainest path first.
+    fn name_family(&mut self, key: &str, changes: &mut Changes) -> Vec<Keyed> {
+        let Some(family) = self.families.get_mut(key) else { return Vec::new() };
+        let mut editions = family.editions();
+        if editions.is_empty() {
+            self.families.remove(key);
+            return Vec::new();
+        }
+        editions.sort_by_key(|digest| (digest::name_besides_date(&digest.path).len(), digest.path.clone()));
+        let is_bare_free = !was_given(key, &self.memory.given);
+        let mut known = self.memory.given.remove(key).unwrap_or_default();
+        let is_taken = |name: &str| {
+            // A key that is a family's own is nobody's name in another.
+            self.families.contains_key(name) || known.contains_key(name) || was_given(name, &self.memory.given)
+        };
+        let names = names(key, is_bare_free, &editions, &known, &is_taken);
+        remember(&mut known, &names, &editions);
+        self.memory.given.insert(key.to_owned(), known);
+        let plain = names.iter().position(|name| name == key).unwrap_or_default();
+        let (mut keyed, mut findings) = (Vec::new(), Vec::new());
+        for (position, (own, digest)) in names.into_iter().zip(&editions).enumerate() {
+            if position != plain {
+                let message =
+                    format!("`{}` has the same date; this one is published as /digests/{own}/", editions[plain].path);
+                let remedy = "join the two, or correct the date of one";
+                findings.push(Finding::new(&digest.path, Place::START, Code::DateShared, message, remedy));
+            }
+            keyed.push((own.into(), digest.clone()));
+        }
+        if let Some(family) = self.families.get_mut(key) {
+            changes.new_findings.extend(findings.iter().filter(|it| !family.findings.contains(it)).cloned());
+            family.findings = findings;
+        }
+        keyed
     }
 
     /// The digests of each file as they were understood, by path.
@@ -371,7 +428,7 @@ fn names(
     mut is_bare_free: bool,
     editions: &[Arc<Digest>],
     known: &BTreeMap<String, Given>,
-    taken: &mut HashSet<String>,
+    is_taken: &dyn Fn(&str) -> bool,
 ) -> Vec<String> {
     let mut names: Vec<Option<String>> = vec![None; editions.len()];
     let mut free: BTreeMap<&str, &Given> = known.iter().map(|(name, given)| (name.as_str(), given)).collect();
@@ -397,10 +454,11 @@ fn names(
             }
         }
     }
+    let mut new = HashSet::new();
     let names = names.into_iter().zip(editions).map(|(name, digest)| {
         name.unwrap_or_else(|| match std::mem::take(&mut is_bare_free) {
             true => key.to_owned(),
-            false => other_key(key, digest, taken),
+            false => other_key(key, digest, &mut |name| !is_taken(name) && new.insert(name.to_owned())),
         })
     });
     names.collect()
@@ -428,12 +486,12 @@ fn remember(known: &mut BTreeMap<String, Given>, names: &[String], editions: &[A
     }
 }
 
-fn other_key(key: &str, digest: &Digest, taken: &mut HashSet<String>) -> String {
+fn other_key(key: &str, digest: &Digest, take: &mut dyn FnMut(&str) -> bool) -> String {
     let name = digest::name_besides_date(&digest.path);
     let wish = if name.is_empty() { key.to_owned() } else { format!("{key}-{name}") };
     let numbered = (2_u32..).map(|number| format!("{wish}-{number}"));
     let mut wishes = std::iter::once(wish.clone()).chain(numbered);
-    wishes.find(|wish| taken.insert(wish.clone())).unwrap_or(wish)
+    wishes.find(|wish| take(wish)).unwrap_or(wish)
 }
 
 fn bytes_of(file: &Path, path: &str, options: &Options) -> Result<Vec<u8>, Finding> {
