@@ -9,10 +9,12 @@ pub mod json;
 mod references;
 pub mod rss;
 mod shelf;
+mod written;
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
@@ -25,6 +27,7 @@ use archive::{Chain, History, Makings, Month};
 use shelf::{Kept, Part, Shelf};
 
 pub use shelf::{Difference, Shelves};
+pub use written::Written;
 
 /// How feeds are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,12 +81,23 @@ pub struct Entry {
     pub language: Option<String>,
     /// The key of its digest.
     pub digest: String,
+    /// What it looks like, once somebody asked; an entry that is new has none.
+    pub written: Written,
 }
 
 impl Entry {
     /// Where the title leads: the story, else its place on our pages.
     pub fn link(&self) -> &str {
         self.story.as_deref().unwrap_or(&self.page)
+    }
+
+    /// A number that is the same as long as nothing of it changes.
+    pub fn number(&self) -> u64 {
+        *self.written.number.get_or_init(|| {
+            let mut hasher = DefaultHasher::new();
+            self.hash(&mut hasher);
+            hasher.finish()
+        })
     }
 
     /// About how many bytes it takes in a feed.
@@ -122,6 +136,25 @@ pub struct Feed {
 }
 
 impl Feed {
+    /// The same feed with nothing in it.
+    pub fn without_entries(&self) -> Feed {
+        let Feed { id, title, name, description, language, authors, route, base_url, entries: _, updated, chain } =
+            self;
+        Feed {
+            id: id.clone(),
+            title: title.clone(),
+            name: name.clone(),
+            description: description.clone(),
+            language: language.clone(),
+            authors: authors.clone(),
+            route: route.clone(),
+            base_url: base_url.clone(),
+            entries: Vec::new(),
+            updated: *updated,
+            chain: chain.clone(),
+        }
+    }
+
     /// The absolute address of a route of ours.
     pub fn url(&self, file: &str) -> String {
         absolute(&self.base_url, &format!("{}{file}", self.route))
@@ -341,6 +374,7 @@ impl Maker<'_> {
             authors: digest.authors.clone(),
             language: digest.language.clone(),
             digest: settled.key.to_string(),
+            written: Written::default(),
         };
         match &identity.standing {
             Standing::Retracted { reason } => {
@@ -378,6 +412,7 @@ impl Maker<'_> {
             authors: digest.authors.clone(),
             language: digest.language.clone(),
             digest: key.to_string(),
+            written: Written::default(),
             page,
         }
     }

@@ -4,6 +4,7 @@ use atom_syndication::{
     Category, Content, Entry as AtomEntry, Feed as AtomFeed, FixedDateTime, Generator, Link, Person, Text,
 };
 
+use super::written::Format;
 use super::{Entry, Feed, archive, references};
 
 /// The media type, with its charset.
@@ -12,8 +13,14 @@ pub const MEDIA_TYPE: &str = "application/atom+xml; charset=utf-8";
 /// The namespace of feed history (RFC 5005, section 2).
 const HISTORY: &str = "http://purl.org/syndication/history/1.0";
 
+pub(super) const FORMAT: Format = Format { write, element: "entry", kept: |written| &written.atom };
+
 /// The document.
 pub fn render(feed: &Feed) -> Vec<u8> {
+    FORMAT.put_together(feed)
+}
+
+fn write(feed: &Feed) -> Vec<u8> {
     // An entry without an author needs one in its feed (section 4.2.1), and there always is somebody: the publication.
     let authors = if feed.authors.is_empty() { vec![person(&feed.title)] } else { people(&feed.authors) };
     let document = AtomFeed {

@@ -4,14 +4,21 @@ use rss::extension::atom::{AtomExtension, Link};
 use rss::extension::dublincore::DublinCoreExtension;
 use rss::{Category, Channel, Guid, Item};
 
+use super::written::Format;
 use super::{Entry, Feed, references};
 use crate::digest::html::escaped;
 
 /// The media type, with its charset.
 pub const MEDIA_TYPE: &str = "application/rss+xml; charset=utf-8";
 
+pub(super) const FORMAT: Format = Format { write, element: "item", kept: |written| &written.rss };
+
 /// The document.
 pub fn render(feed: &Feed) -> Vec<u8> {
+    FORMAT.put_together(feed)
+}
+
+fn write(feed: &Feed) -> Vec<u8> {
     let channel = Channel {
         title: feed.title.clone(),
         link: feed.url(""),

@@ -4,11 +4,10 @@
 //! feed like any other, with fewer entries; it is made when the first reader asks, and kept for the others with that version.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, OnceLock};
 
 use super::page::Page;
-use crate::feed::{Entry, Feed};
+use crate::feed::Feed;
 
 /// So many earlier versions of a feed are remembered. A reader that asks every hour finds its own among them as long as the
 /// feed changes less than every four minutes; others get the whole.
@@ -22,12 +21,7 @@ pub(super) struct Numbered {
 
 impl Numbered {
     pub(super) fn new(feed: Feed) -> Numbered {
-        let number = |entry: &Arc<Entry>| {
-            let mut hasher = DefaultHasher::new();
-            entry.hash(&mut hasher);
-            hasher.finish()
-        };
-        let numbers = feed.entries.iter().map(number).collect();
+        let numbers = feed.entries.iter().map(|entry| entry.number()).collect();
         Numbered { feed, numbers }
     }
 

@@ -79,8 +79,7 @@ pub(super) struct Mains {
 
 impl Mains {
     pub(super) fn of(feeds: &Feeds) -> Mains {
-        let head = |feed: &Feed| Feed { entries: Vec::new(), ..feed.clone() };
-        Mains { all: head(&feeds.all), digests: head(&feeds.digests) }
+        Mains { all: feeds.all.without_entries(), digests: feeds.digests.without_entries() }
     }
 
     /// What stands around a page about one of these feeds, or another.

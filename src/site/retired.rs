@@ -8,7 +8,7 @@ use chrono::{DateTime, FixedOffset, NaiveDate, TimeDelta, TimeZone as _, Utc};
 use super::Options;
 use crate::digest::html::{escaped, link_paragraph};
 use crate::feed::archive::Chain;
-use crate::feed::{Entry, Feed, Feeds, absolute};
+use crate::feed::{Entry, Feed, Feeds, Written, absolute};
 
 /// For so many days the feeds of a retired section hold its farewell: long enough for readers that ask once a week.
 pub const FAREWELL_DAYS: i64 = 30;
@@ -117,6 +117,7 @@ fn farewell(head: Feed, instead: &(String, String), begins: DateTime<FixedOffset
         authors: Vec::new(),
         language: Some("en".to_owned()),
         digest: String::new(),
+        written: Written::default(),
     };
     Feed { entries: vec![Arc::new(entry)], updated: begins, ..head }
 }
