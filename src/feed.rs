@@ -20,7 +20,7 @@ use std::sync::Arc;
 use chrono::{DateTime, FixedOffset};
 
 use crate::digest::html::{escaped, link_paragraph};
-use crate::digest::text::cut;
+use crate::digest::text::{cut, is_right_to_left};
 use crate::digest::{Dedupe, Item, Rules, Section};
 use crate::ledger::{self, Identity, Moment, Settled, Standing, canonical_link};
 use archive::{Chain, History, Makings, Month};
@@ -358,6 +358,7 @@ impl Maker<'_> {
             }
             html => html.to_owned(),
         };
+        let html = directed(html, if item.summary.is_empty() { &item.title } else { &item.summary });
         let digest = &settled.digest;
         let section = (!section.slug.is_empty()).then(|| (section.slug.clone(), section.title.clone()));
         let entry = Entry {
@@ -379,7 +380,8 @@ impl Maker<'_> {
         match &identity.standing {
             Standing::Retracted { reason } => {
                 let title = format!("{}: {}", self.options.retracted, entry.title);
-                let (html, summary) = (notice(&self.options.retracted, reason), without_tags(reason));
+                let html = directed(notice(&self.options.retracted, reason), reason);
+                let summary = without_tags(reason);
                 Entry { title, story: None, html, summary, ..entry }
             }
             _ => entry,
@@ -400,12 +402,15 @@ impl Maker<'_> {
             story: None,
             published: identity.published,
             updated: identity.updated,
-            html: match self.whole_html(settled) {
-                html if html.is_empty() || html.len() > self.options.max_bytes / DIGEST_SHARE => {
-                    format!("{}{}", contents(settled), link_paragraph(&page, &digest.title))
-                }
-                html => html,
-            },
+            html: directed(
+                match self.whole_html(settled) {
+                    html if html.is_empty() || html.len() > self.options.max_bytes / DIGEST_SHARE => {
+                        format!("{}{}", contents(settled), link_paragraph(&page, &digest.title))
+                    }
+                    html => html,
+                },
+                &first_titles,
+            ),
             summary: without_tags(&digest.description.clone().unwrap_or_else(|| cut(&first_titles, 280))),
             section: None,
             tags: digest.tags.clone(),
@@ -550,6 +555,14 @@ fn without_tags(title: &str) -> String {
         }
     }
     plain
+}
+
+/// HTML in the direction of its words: readers put it into pages of theirs, which mostly run from left to right.
+fn directed(html: String, words: &str) -> String {
+    match is_right_to_left(words) {
+        true => format!("<div dir=\"rtl\">{html}</div>"),
+        false => html,
+    }
 }
 
 /// What stands in the place of an item that its author took back.

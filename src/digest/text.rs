@@ -355,6 +355,16 @@ pub fn language_of(text: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether a text runs from right to left, as its first letter tells (the rule P2 of the Unicode Bidirectional Algorithm, for
+/// letters alone).
+pub fn is_right_to_left(text: &str) -> bool {
+    let is_so = |letter: char| {
+        matches!(letter, '\u{590}'..='\u{8FF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}'
+            | '\u{10800}'..='\u{10FFF}' | '\u{1E800}'..='\u{1EFFF}')
+    };
+    text.chars().find(|character| character.is_alphabetic()).is_some_and(is_so)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

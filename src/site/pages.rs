@@ -7,6 +7,7 @@ use askama::Template;
 use super::Builder;
 use super::retired::Ended;
 use crate::digest::Section;
+use crate::digest::text::is_right_to_left;
 use crate::feed::{self, Feed, Feeds, absolute, digest_route};
 use crate::ledger::{Identity, Settled, Standing};
 
@@ -138,6 +139,8 @@ struct Archive<'a> {
 struct DigestPage<'a> {
     frame: Frame<'a>,
     settled: &'a Settled,
+    /// Of the digest's own words: `ltr` or `rtl`.
+    direction: &'static str,
     sections: Vec<(&'a Section, Vec<Placed<'a>>)>,
     newer: Option<Line<'a>>,
     older: Option<Line<'a>>,
@@ -275,7 +278,8 @@ fn digest<'a>(
     if let Some(language) = &settled.digest.language {
         frame.lang = language;
     }
-    render(&DigestPage { frame, settled, sections, newer, older })
+    let direction = if is_right_to_left(&settled.digest.title) { "rtl" } else { "ltr" };
+    render(&DigestPage { frame, settled, direction, sections, newer, older })
 }
 
 fn line(settled: &Settled) -> Line<'_> {

@@ -205,3 +205,19 @@ fn an_empty_publication_has_valid_feeds() {
     }
     assert_eq!(json(&site, "/")["items"].as_array().unwrap().len(), 0);
 }
+
+#[test]
+fn what_runs_from_right_to_left_says_so_and_is_isolated() {
+    let text = "# اليوم\n\n## أخبار\n\n### مكتبة في برج الماء (2026)\n\nفتحت المدينة C++. [المزيد](https://example.org/1)\n\n### Night buses\n\nTwo lines run.\n";
+    let folder = Folder::with([("2025-05-22.md", text)]);
+    let site = folder.site();
+    let html = crate::harness::fields(&site, "/", "content_html");
+    assert!(html[0].starts_with("<div dir=\"rtl\"><p>فتحت"), "{html:?}");
+    assert!(html[1].starts_with("<p>Two lines"), "{html:?}");
+    let whole = crate::harness::fields(&site, "/digests/", "content_html");
+    assert!(whole[0].starts_with("<div dir=\"rtl\">"), "{whole:?}");
+    let page = crate::harness::body(&site, "/digests/2025-05-22/");
+    assert!(page.contains("<article class=\"digest\" dir=\"rtl\">") && page.contains("dir=\"auto\">"), "{page}");
+    let home = crate::harness::body(&site, "/");
+    assert!(home.contains("<li dir=\"auto\">مكتبة"), "{home}");
+}
