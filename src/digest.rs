@@ -4,6 +4,7 @@
 //! gives those) nor feeds. What a newcomer gets wrong: wrong content is a finding, never an error.
 
 pub mod date;
+mod delimiter;
 mod emphasis;
 mod front_matter;
 mod heading;

@@ -368,7 +368,7 @@ impl<'a> Body<'_, 'a> {
                 Event::FootnoteReference(name) => self.note(&name),
                 // A box that no reader can tick; as a sign it is the same everywhere.
                 Event::TaskListMarker(done) => self.events.push(Event::Text(if done { "☑ " } else { "☐ " }.into())),
-                Event::SoftBreak if self.between_cjk(events.as_slice().first()) => {}
+                Event::SoftBreak if self.between_cjk(events.as_slice()) => {}
                 Event::Html(ref html) | Event::InlineHtml(ref html) => {
                     self.raw_html(html, span.start);
                     self.events.push(event);
@@ -438,16 +438,26 @@ impl<'a> Body<'_, 'a> {
         }
     }
 
-    fn between_cjk(&self, next: Option<&Spanned<'_>>) -> bool {
-        let before = match self.events.last() {
-            Some(Event::Text(text)) => text.chars().next_back(),
-            _ => None,
-        };
-        let after = match next {
-            Some((Event::Text(text), _)) => text.chars().next(),
-            _ => None,
-        };
-        before.is_some_and(is_cjk) && after.is_some_and(is_cjk)
+    /// Whether a line ends and the next begins with a character that has no space beside it.
+    fn between_cjk(&self, next: &[Spanned<'_>]) -> bool {
+        let before = self.events.iter().rev().find_map(visible).and_then(|text| text.chars().next_back());
+        before.is_some_and(is_cjk)
+            && next
+                .iter()
+                .map(|(event, _)| event)
+                .find_map(visible)
+                .and_then(|text| text.chars().next())
+                .is_some_and(is_cjk)
+    }
+}
+
+/// What an event shows in its line; `None` when that depends on what stands beside it.
+fn visible<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    match event {
+        Event::Text(text) | Event::Code(text) => Some(&**text).filter(|text| !text.is_empty()),
+        Event::Start(Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Link { .. }) => None,
+        Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link) => None,
+        _ => Some(""),
     }
 }
 
@@ -720,5 +730,26 @@ mod tests {
     fn lines_of_chinese_are_joined() {
         assert_eq!(render("旧水塔\n变成图书馆"), "<p>旧水塔变成图书馆</p>");
         assert_eq!(render("old\ntower"), "<p>old\ntower</p>");
+    }
+
+    #[test]
+    fn lines_of_chinese_are_joined_beside_inline_markup() {
+        for (markdown, expected) in [
+            ("中[文](https://e.org/x)\n后", "中<a href=\"https://e.org/x\">文</a>后"),
+            ("中\n[文](https://e.org/x)后", "中<a href=\"https://e.org/x\">文</a>后"),
+            ("中[文](x.md)\n后", "中文后"),
+            ("中**粗。**\n后", "中<strong>粗。</strong>后"),
+            ("**前**\n*~~后~~*", "<strong>前</strong><em><del>后</del></em>"),
+            ("中`码`\n后", "中<code>码</code>后"),
+            ("中`x`\n后", "中<code>x</code>\n后"),
+            ("中**b**\n**后**", "中<strong>b</strong>\n<strong>后</strong>"),
+            (
+                "中\n![图](https://e.org/x)",
+                "中\n<img src=\"https://e.org/x\" alt=\"图\" loading=\"lazy\" referrerpolicy=\"no-referrer\">",
+            ),
+            ("**한국어**\n**한국어**", "<strong>한국어</strong>\n<strong>한국어</strong>"),
+        ] {
+            assert_eq!(render(markdown), format!("<p>{expected}</p>"), "{markdown}");
+        }
     }
 }

@@ -18,29 +18,37 @@ pub(super) fn likely_events(text: &str) -> usize {
 }
 
 /// Texts that follow each other in the source as one: the parser gives each sign that could have been Markdown by itself.
-///
-/// Entities and escapes make a text differ from its source; such texts stay apart, for their signs are meant as signs.
 pub(super) fn join<'a>(
     events: impl Iterator<Item = Spanned<'a>>,
     text: &'a str,
     text_start: usize,
 ) -> Vec<Spanned<'a>> {
-    let source = |start: usize, end: usize| text.get(start - text_start..end - text_start);
     let mut joined: Vec<Spanned<'a>> = Vec::with_capacity(likely_events(text));
-    for (event, span) in events {
-        if let (Event::Text(part), Some((Event::Text(before), place))) = (&event, joined.last_mut())
-            && place.end == span.start
-            && source(span.start, span.end).is_some_and(|source| is_same(source, part))
-            && source(place.start, place.end).is_some_and(|source| is_same(source, before))
-            && let Some(whole) = source(place.start, span.end)
-        {
-            *before = whole.into();
-            place.end = span.end;
-        } else {
-            joined.push((event, span));
-        }
-    }
+    events.for_each(|event| push_joined(&mut joined, event, text, text_start));
     joined
+}
+
+/// Adds an event; a text that follows another in the source goes on with it.
+///
+/// Entities and escapes make a text differ from its source; such texts stay apart, for their signs are meant as signs.
+pub(super) fn push_joined<'a>(
+    joined: &mut Vec<Spanned<'a>>,
+    (event, span): Spanned<'a>,
+    text: &'a str,
+    text_start: usize,
+) {
+    let source = |start: usize, end: usize| text.get(start - text_start..end - text_start);
+    if let (Event::Text(part), Some((Event::Text(before), place))) = (&event, joined.last_mut())
+        && place.end == span.start
+        && source(span.start, span.end).is_some_and(|source| is_same(source, part))
+        && source(place.start, place.end).is_some_and(|source| is_same(source, before))
+        && let Some(whole) = source(place.start, span.end)
+    {
+        *before = whole.into();
+        place.end = span.end;
+    } else {
+        joined.push((event, span));
+    }
 }
 
 /// Whether two texts are the very same bytes in memory; comparing their contents would be quadratic over a long line.

@@ -27,6 +27,21 @@ pub fn is_cjk(character: char) -> bool {
         | '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE4F}' | '\u{FF00}'..='\u{FF60}' | '\u{20000}'..='\u{3FFFF}')
 }
 
+/// Whether emphasis counts the character as CJK: wide, full width or half width (Unicode, UAX #11) and no emoji, or Hangul.
+///
+/// More than [`is_cjk`]: here it does not matter whether words have spaces between them.
+pub fn is_wide(character: char) -> bool {
+    character >= '\u{1100}'
+        && matches!(character,
+        '\u{1100}'..='\u{11FF}' | '\u{20A9}' | '\u{2329}' | '\u{232A}' | '\u{2630}'..='\u{2637}'
+        | '\u{268A}'..='\u{268F}' | '\u{2E80}'..='\u{303E}' | '\u{3040}'..='\u{3247}' | '\u{3250}'..='\u{A4CF}'
+        | '\u{A960}'..='\u{A97F}' | '\u{AC00}'..='\u{D7FF}' | '\u{F900}'..='\u{FAFF}' | '\u{FE10}'..='\u{FE1F}'
+        | '\u{FE30}'..='\u{FE6F}' | '\u{FF01}'..='\u{FFEE}' | '\u{16FE0}'..='\u{18DFF}'
+        | '\u{1AFF0}'..='\u{1B2FF}' | '\u{1D300}'..='\u{1D37F}' | '\u{1F200}' | '\u{1F202}'
+        | '\u{1F210}'..='\u{1F219}' | '\u{1F21B}'..='\u{1F22E}' | '\u{1F230}' | '\u{1F231}' | '\u{1F237}'
+        | '\u{1F23B}'..='\u{1F248}' | '\u{1F260}'..='\u{1F265}' | '\u{20000}'..='\u{3FFFD}')
+}
+
 /// The text without what XML forbids: entities such as `&#8;` and YAML escapes bring it back after the file was cleaned.
 pub fn xml_safe(text: String) -> String {
     if is_plainly_safe(&text) {
