@@ -80,7 +80,8 @@ impl Source {
     /// Whether another text would have been included somewhere in a part of the file.
     pub fn includes_between(&self, start: usize, end: usize) -> bool {
         let (first, last) = (self.line(start), self.line(end));
-        self.includes.iter().any(|line| (first..last).contains(line))
+        let next = self.includes.partition_point(|line| *line < first);
+        self.includes.get(next).is_some_and(|line| *line < last)
     }
 
     /// The text of a line, from 1.
@@ -303,9 +304,12 @@ fn encode_spaces(text: String, line_starts: Vec<usize>) -> (String, Vec<usize>) 
     for line in text.split_inclusive('\n') {
         let start = line_start;
         line_start += line.len();
-        let mut done = 0;
         // What stands in code is shown as it is.
-        for (at, _) in line.match_indices(opens).filter(|_| !line.contains('`')) {
+        if line.contains('`') {
+            continue;
+        }
+        let mut done = 0;
+        for (at, _) in line.match_indices(opens) {
             let destination = &line[at + 2..];
             let window = &destination[..destination.floor_char_boundary(MAX_ADDRESS_BYTES.min(destination.len()))];
             let end = window.find([')', '\n', '"', '\'', '<', '(', '[']);

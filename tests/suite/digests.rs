@@ -411,3 +411,10 @@ fn a_name_that_is_mistaken_in_the_front_matter_takes_nothing_back() {
     assert_eq!(named, (vec!["not decided".to_owned(), String::new()], vec![]));
     assert_eq!(retracted("retracted: [new ferry: it sank]"), (vec!["it sank".to_owned()], vec![]));
 }
+
+#[test]
+fn addresses_that_do_not_end_cost_no_more_than_their_bytes() {
+    let text = format!("# T\n\n## S\n\n### a\n\n{}[b](https://e.org/x y)\n", "[a](http://e.org/ ".repeat(20_000));
+    let (digest, _) = parse(&text);
+    assert!(digest.items().next().unwrap().1.html.contains("https://e.org/x%20y"));
+}
