@@ -418,3 +418,18 @@ fn addresses_that_do_not_end_cost_no_more_than_their_bytes() {
     let (digest, _) = parse(&text);
     assert!(digest.items().next().unwrap().1.html.contains("https://e.org/x%20y"));
 }
+
+#[test]
+fn a_raw_tag_with_a_crowd_of_attributes_is_shown_as_text() {
+    let attributes = |number: usize, space| (0..number).map(|at| format!("a{at}=\"b c\"{space}")).collect::<String>();
+    let of_tags = [("a", 400, " "), ("a", 30_000, " "), ("div", 400, "\n"), ("div", 30_000, "\n")];
+    for (tag, number, space) in of_tags {
+        let text = format!("# T\n\n## S\n\n### a\n\n<{tag} {}>x</{tag}>\n\ny\n", attributes(number, space));
+        let (digest, _) = parse(&text);
+        let html = &digest.items().next().unwrap().1.html;
+        assert_eq!(html.contains(&format!("&lt;{tag} a0")), number > 400, "{tag} {number}");
+        assert!(html.ends_with("<p>y</p>"), "{tag} {number}");
+    }
+    let quoted = format!("# T\n\n## S\n\n### a\n\n<abbr title=\"{}\">x</abbr>\n", "w ".repeat(3000));
+    assert!(parse(&quoted).0.items().next().unwrap().1.html.contains("<abbr title="));
+}
