@@ -55,6 +55,8 @@ pub struct Context<'c, 'a> {
 }
 
 impl<'c, 'a> Context<'c, 'a> {
+    /// How many list entries of the file have a link, once that was asked.
+    linked_entries: OnceCell<usize>,
     /// A context for one file.
     pub fn new(
         outline: &'c Outline<'a>,
@@ -67,7 +69,7 @@ impl<'c, 'a> Context<'c, 'a> {
         let headings = (0..outline.blocks.len()).filter(is_heading);
         let names = headings.map(|at| (at, name::comparable(&outline.text_of(at)))).collect();
         let seen = vec![OnceCell::new(); outline.blocks.len()];
-        Context { outline, rules, learnt, group, date, names, seen }
+        Context { outline, rules, learnt, group, date, names, seen, linked_entries: OnceCell::new() }
     }
 }
 
@@ -347,6 +349,11 @@ impl<'c> Context<'c, '_> {
     /// Whether a text gives an overview of what stands below it: links into this file, or the words of its headings.
     fn repeats_headings(&self, block: usize) -> bool {
         const MOST_LINES: usize = 60;
+    /// How many top-level list entries of the file have a link.
+    pub fn linked_entries(&self) -> usize {
+        *self.linked_entries.get_or_init(|| split::linked_in_lists(self.outline, 0..self.outline.blocks.len()))
+    }
+
         const LINE_BYTES: usize = 160;
         const FIRST_LINES: usize = 3;
         let events = self.outline.of(block);
@@ -456,10 +463,8 @@ impl<'c> Context<'c, '_> {
             return false;
         }
         let linked_headings = issue.nodes.iter().filter(|n| n.heading.is_some_and(|at| self.is_linked(at))).count();
-        let lists = (0..self.outline.blocks.len()).filter(|at| self.outline.blocks[*at].kind == Kind::List);
-        let linked_entries: usize = lists.map(|at| split::linked_entries(self.outline.of(at))).sum();
         linked_headings < 2
-            && linked_entries < LIST_OF_STORIES
+            && self.linked_entries() < LIST_OF_STORIES
             && !matches!(split::shape(self.outline, &issue.lead), Shape::Numbered | Shape::Bold | Shape::Table)
     }
 

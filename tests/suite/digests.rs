@@ -433,3 +433,24 @@ fn a_raw_tag_with_a_crowd_of_attributes_is_shown_as_text() {
     let quoted = format!("# T\n\n## S\n\n### a\n\n<abbr title=\"{}\">x</abbr>\n", "w ".repeat(3000));
     assert!(parse(&quoted).0.items().next().unwrap().1.html.contains("<abbr title="));
 }
+
+/// Text of very many parts, each seen with few others: what is quadratic in them takes minutes here.
+fn parse_much(text: &str) -> (Vec<Digest>, Vec<Finding>) {
+    match digest::parse("2026-03-01.md", text.as_bytes(), &Rules::default()) {
+        (Outcome::Digests(digests), findings) => (digests, findings),
+        (other, findings) => panic!("no digest but {other:?}: {findings:?}"),
+    }
+}
+
+#[test]
+fn as_many_lists_as_items_are_read_item_by_item() {
+    for list in
+        ["- a\n* b\n+ c\n", "- a\n\n> q\n\n* b\n\n+ c\n\n", "- a\n\n<div>x</div>\n\n- b\n\n```\nx\n```\n\n- c\n\n"]
+    {
+        let (digests, findings) = parse_much(&format!("# T\n\n## S\n\n{}", list.repeat(20_000)));
+        let titles: Vec<&str> = digests[0].items().map(|(_, item)| item.title.as_str()).take(4).collect();
+        assert_eq!(titles, ["a", "b", "c", "a"], "{list}");
+        assert_eq!(digests[0].len(), Rules::default().max_items);
+        assert_eq!(findings.iter().filter(|finding| finding.code == Code::TooManyItems).count(), 1);
+    }
+}
