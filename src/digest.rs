@@ -29,7 +29,7 @@ use chrono::NaiveDate;
 
 use crate::finding::{Code, Finding, Place};
 use front_matter::{Beginning, FrontMatter};
-use heading::{Context, Issue};
+use heading::{Context, Issue, MOST_OF_ONE_DATE};
 use outline::{Kind, Outline};
 use section::Gatherer;
 use source::Source;
@@ -320,7 +320,16 @@ impl<'f> File<'f> {
         let renderer = html::Renderer::new(self.source, outline, self.rules.base.as_ref());
         let reader = item::Reader::new(self.source, self.rules, &renderer);
         findings.extend(lint::of_text(outline, self.source));
+        for (heading, date) in &layout.repeated {
+            let message =
+                format!("more than {MOST_OF_ONE_DATE} headings with the date {date}; from here on all are one digest");
+            let remedy = "write one heading for a date, or one file for each digest";
+            let offset = outline.blocks[*heading].span.start;
+            findings.push(self.source.finding(offset, Code::DateShared, message, remedy));
+        }
         let language = self.language(outline);
+        // It is that of the whole file, which may hold thousands of digests.
+        let source = number_of(&self.source.text);
         let mut digests: Vec<Digest> = Vec::new();
         for issue in &layout.issues {
             let mut gatherer = Gatherer::new(&context, &reader);
@@ -370,7 +379,7 @@ impl<'f> File<'f> {
                 sections,
                 is_one_story: is_file,
                 is_undated: undated,
-                source: number_of(&self.source.text),
+                source,
             });
         }
         retraction::mark(&mut digests, outline, self.source, self.front_matter.retracted.as_ref(), findings);

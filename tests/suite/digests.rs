@@ -454,3 +454,19 @@ fn as_many_lists_as_items_are_read_item_by_item() {
         assert_eq!(findings.iter().filter(|finding| finding.code == Code::TooManyItems).count(), 1);
     }
 }
+
+#[test]
+fn headings_that_repeat_a_date_a_thousand_times_are_a_bounded_number_of_digests_and_lose_nothing() {
+    let dated = |number: usize| {
+        format!("# 2026-03-{:02}\n\n## News\n\n- [x{number}](https://e.org/{number})\n- y\n\n", number % 3 + 1)
+    };
+    let (digests, findings) = parse_much(&(0..3000).map(dated).collect::<String>());
+    assert_eq!(digests.len(), 3 * 50);
+    assert_eq!(digests.iter().map(Digest::len).sum::<usize>(), 6000);
+    let told: Vec<&Finding> = findings.iter().filter(|finding| finding.code == Code::DateShared).collect();
+    assert_eq!(told.len(), 3);
+    assert_eq!(
+        (told[0].line, told[0].message.as_str()),
+        (1051, "more than 50 headings with the date 2026-03-01; from here on all are one digest")
+    );
+}
