@@ -38,6 +38,13 @@ fn invalid_yaml() {
 }
 
 #[test]
+fn a_key_that_stands_twice() {
+    let folder = good();
+    folder.write("2025-05-22.md", "---\ntitle: x\ntags: [a]\n'title' : y\n---\n# x\n");
+    expect(&folder, 1, "2025-05-22.md:4:1: error: the front matter is not valid YAML: duplicate entry with key");
+}
+
+#[test]
 fn a_title_that_is_not_yaml_costs_nothing() {
     let folder = good();
     folder.write("2025-05-22.md", digest("2025-05-22", &[("News", &["x"])]).replace("Digest of", "GPT: of"));
