@@ -198,10 +198,9 @@ pub fn parse(path: &str, bytes: &[u8], rules: &Rules) -> (Outcome, Vec<Finding>)
     Text::prepare(path, bytes).understand(rules, Surroundings::default())
 }
 
-/// The lines of a file as places count them.
-pub fn lines_of(path: &str, bytes: &[u8]) -> Vec<String> {
-    let (source, _) = Source::prepare(path, bytes);
-    source.lines().map(|line| source.text[line].to_owned()).collect()
+/// The lines of a file as their author wrote them and as places count them.
+pub fn lines_of(bytes: &[u8]) -> Vec<String> {
+    source::written_lines(bytes)
 }
 
 impl Text {

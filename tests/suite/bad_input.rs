@@ -214,3 +214,13 @@ fn deep_nesting_and_raw_html_cost_no_time() {
     assert!(said.contains("2025-05-22.md:7:"), "{said}");
     assert!(begun.elapsed().as_secs() < 30, "hangs");
 }
+
+#[test]
+fn what_is_shown_is_the_author_s_own_line() {
+    let folder = good();
+    folder.write("2025-05-22.md", "# T\n\n## S\n\n### a\n\n[t](https://e.org/a b) 中 [x](rel) {% tag %}\n");
+    let run = feedmill(&["check", folder.file("2025-05-22.md").to_str().unwrap()]);
+    let said = String::from_utf8(run.stdout).unwrap();
+    assert!(said.contains("2025-05-22.md:7:26\n"), "{said}");
+    assert!(said.contains("[t](https://e.org/a b) 中 [x](rel) {% tag %}"), "{said}");
+}
