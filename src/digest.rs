@@ -481,7 +481,15 @@ fn date_in_path(path: &str) -> (Option<NaiveDate>, String) {
         return (Some(date), format!("{folders}/{rest}"));
     }
     let components: Vec<&str> = folders.split('/').filter(|part| !part.is_empty()).chain([stem]).collect();
-    (date::in_folders(&components), format!("{folders}/{stem}"))
+    if let Some(date) = date::in_folders(&components) {
+        return (Some(date), format!("{folders}/{stem}"));
+    }
+    let is_date = |folder: &str| date::in_name(folder).filter(|(_, rest)| rest.is_empty()).map(|(date, _)| date);
+    let found =
+        components[..components.len() - 1].iter().enumerate().rev().find_map(|(at, it)| Some((at, is_date(it)?)));
+    let Some((at, date)) = found else { return (None, format!("{folders}/{stem}")) };
+    let others = [&components[..at], &components[at + 1..]].concat();
+    (Some(date), others.join("/"))
 }
 
 /// The date of a path, also in the ways that only this publication has, and the path without what the usual ways found.

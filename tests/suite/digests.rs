@@ -470,3 +470,20 @@ fn headings_that_repeat_a_date_a_thousand_times_are_a_bounded_number_of_digests_
         (1051, "more than 50 headings with the date 2026-03-01; from here on all are one digest")
     );
 }
+
+#[test]
+fn a_folder_that_is_a_date_dates_its_files() {
+    for (path, date) in [
+        ("2026-03-01/a.md", "2026-03-01"),
+        ("20260303/a.md", "2026-03-03"),
+        ("posts/2026-03-01/en/a.md", "2026-03-01"),
+        ("2026-03-01/2026-03-02.md", "2026-03-02"),
+    ] {
+        let (digest, _) = parse_as(path, "# T\n\n- [x](https://e.org/)\n- [y](https://e.org/y)\n", &Rules::default());
+        assert_eq!(digest.date.to_string(), date, "{path}");
+    }
+    let (digest, _) = parse_as("2026-03-01/en/a.md", "# T\n\n- [x](https://e.org/)\n", &Rules::default());
+    assert_eq!(digest.key, "2026-03-01-en");
+    let (outcome, _) = digest::parse("2026-03-01-drafts/a.md", b"# T\n\n- x\n", &Rules::default());
+    assert_eq!(outcome, Outcome::Unusable, "a folder that has a date in its name is none");
+}
