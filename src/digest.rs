@@ -30,7 +30,7 @@ use chrono::NaiveDate;
 
 use crate::finding::{Code, Finding, Place};
 use front_matter::{Beginning, FrontMatter};
-use heading::{Context, Issue};
+use heading::{Context, Issue, MOST_OF_ONE_DATE};
 use outline::{Kind, Outline};
 use section::Gatherer;
 use source::Source;
@@ -199,10 +199,9 @@ pub fn parse(path: &str, bytes: &[u8], rules: &Rules) -> (Outcome, Vec<Finding>)
     Text::prepare(path, bytes).understand(rules, Surroundings::default())
 }
 
-/// The lines of a file as places count them.
-pub fn lines_of(path: &str, bytes: &[u8]) -> Vec<String> {
-    let (source, _) = Source::prepare(path, bytes);
-    source.lines().map(|line| source.text[line].to_owned()).collect()
+/// The lines of a file as their author wrote them and as places count them.
+pub fn lines_of(bytes: &[u8]) -> Vec<String> {
+    source::written_lines(bytes)
 }
 
 impl Text {
@@ -321,7 +320,16 @@ impl<'f> File<'f> {
         let renderer = html::Renderer::new(self.source, outline, self.rules.base.as_ref());
         let reader = item::Reader::new(self.source, self.rules, &renderer);
         findings.extend(lint::of_text(outline, self.source));
+        for (heading, date) in &layout.repeated {
+            let message =
+                format!("more than {MOST_OF_ONE_DATE} headings with the date {date}; from here on all are one digest");
+            let remedy = "write one heading for a date, or one file for each digest";
+            let offset = outline.blocks[*heading].span.start;
+            findings.push(self.source.finding(offset, Code::DateShared, message, remedy));
+        }
         let language = self.language(outline);
+        // It is that of the whole file, which may hold thousands of digests.
+        let source = number_of(&self.source.text);
         let mut digests: Vec<Digest> = Vec::new();
         for issue in &layout.issues {
             let mut gatherer = Gatherer::new(&context, &reader);
@@ -371,7 +379,7 @@ impl<'f> File<'f> {
                 sections,
                 is_one_story: is_file,
                 is_undated: undated,
-                source: number_of(&self.source.text),
+                source,
             });
         }
         retraction::mark(&mut digests, outline, self.source, self.front_matter.retracted.as_ref(), findings);
@@ -474,7 +482,15 @@ fn date_in_path(path: &str) -> (Option<NaiveDate>, String) {
         return (Some(date), format!("{folders}/{rest}"));
     }
     let components: Vec<&str> = folders.split('/').filter(|part| !part.is_empty()).chain([stem]).collect();
-    (date::in_folders(&components), format!("{folders}/{stem}"))
+    if let Some(date) = date::in_folders(&components) {
+        return (Some(date), format!("{folders}/{stem}"));
+    }
+    let is_date = |folder: &str| date::in_name(folder).filter(|(_, rest)| rest.is_empty()).map(|(date, _)| date);
+    let found =
+        components[..components.len() - 1].iter().enumerate().rev().find_map(|(at, it)| Some((at, is_date(it)?)));
+    let Some((at, date)) = found else { return (None, format!("{folders}/{stem}")) };
+    let others = [&components[..at], &components[at + 1..]].concat();
+    (Some(date), others.join("/"))
 }
 
 /// The date of a path, also in the ways that only this publication has, and the path without what the usual ways found.

@@ -323,7 +323,9 @@ mod tests {
             assert_eq!(code as usize, at, "{code}");
             let text = explanation(code);
             let effect = effect(code);
-            assert!(effect.starts_with("Subscribers ") && !effect.contains(['.', '\n', ':']), "{code}: {effect}");
+            assert!(effect.starts_with("Subscribers ") && !effect.contains(['\n', ':']), "{code}: {effect}");
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains(&format!("{effect}. ")) && !effect.contains(". "), "{code}: {effect} is cut");
             assert!(text.lines().count() >= 3 && text.lines().all(|line| line.chars().count() <= 90), "{code}: {text}");
         }
     }

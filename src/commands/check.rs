@@ -95,7 +95,7 @@ impl Lines {
             let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
             let bytes = if is_file { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
             // A fault of ours was told as a finding already; here it costs the lines only.
-            std::panic::catch_unwind(|| lines_of(path, &bytes)).unwrap_or_default()
+            std::panic::catch_unwind(|| lines_of(&bytes)).unwrap_or_default()
         });
         lines.get(line - 1).cloned()
     }

@@ -209,7 +209,8 @@ fn mapping(source: &Source, block: Range<usize>, findings: &mut Vec<Finding>) ->
                 Ok(Some(mapping))
             }
             None => {
-                let offset = error.location().map_or(0, |location| location.index()).min(yaml.len());
+                let told = error.location().map_or(0, |location| location.index()).min(yaml.len());
+                let offset = second_of_twice(yaml, &error).unwrap_or(told);
                 let message = format!("the front matter is not valid YAML: {}", reason(&error));
                 let remedy = "correct it; a running server keeps its last good version until then";
                 Err(source.finding(block.start + offset, Code::FrontMatterInvalid, message, remedy))
@@ -267,6 +268,19 @@ fn oversized(yaml: &str) -> Option<String> {
 fn reason(error: &serde_yaml::Error) -> String {
     let text = error.to_string();
     text.split(" at line ").next().unwrap_or(&text).to_owned()
+}
+
+/// Where a key stands for the second time; the parser tells where the mapping begins.
+fn second_of_twice(yaml: &str, error: &serde_yaml::Error) -> Option<usize> {
+    let text = error.to_string();
+    let (_, name) = text.split_once("duplicate entry with key \"")?;
+    let name = name.split('"').next()?;
+    let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', yaml.as_bytes()).map(|at| at + 1));
+    let is_key = |at: &usize| {
+        let rest = yaml[*at..].trim_start_matches(['"', '\'']).strip_prefix(name);
+        rest.is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
+    };
+    starts.filter(is_key).nth(1)
 }
 
 /// Keys whose values are no text: quoting them would change what they say.

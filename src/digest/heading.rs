@@ -27,6 +27,9 @@ const ISSUES_APART_DAYS: i64 = 62;
 /// The heading of a file's own digest names a date at most so many days from the file's: a week.
 const OWN_HEADING_DAYS: i64 = 7;
 
+/// So many headings of a file with one date are digests of their own: each is compared with the others of its date.
+pub const MOST_OF_ONE_DATE: usize = 50;
+
 /// So many headings of a file are compared with an overview of it.
 const MOST_HEADINGS: usize = 200;
 
@@ -52,6 +55,8 @@ pub struct Context<'c, 'a> {
     names: BTreeMap<usize, String>,
     /// For each block whether readers are to see it, once that was asked.
     seen: Vec<OnceCell<bool>>,
+    /// How many list entries of the file have a link, once that was asked.
+    linked_entries: OnceCell<usize>,
 }
 
 impl<'c, 'a> Context<'c, 'a> {
@@ -67,7 +72,7 @@ impl<'c, 'a> Context<'c, 'a> {
         let headings = (0..outline.blocks.len()).filter(is_heading);
         let names = headings.map(|at| (at, name::comparable(&outline.text_of(at)))).collect();
         let seen = vec![OnceCell::new(); outline.blocks.len()];
-        Context { outline, rules, learnt, group, date, names, seen }
+        Context { outline, rules, learnt, group, date, names, seen, linked_entries: OnceCell::new() }
     }
 }
 
@@ -89,6 +94,35 @@ pub struct Layout<'n> {
     pub title: Option<usize>,
     /// The dated parts in file order; one when the file is one digest.
     pub issues: Vec<Issue<'n>>,
+    /// The first heading of each date that is no digest of its own any more because too many have this date.
+    pub repeated: Vec<(usize, NaiveDate)>,
+}
+
+impl Layout<'_> {
+    /// Joins what stands below more than [`MOST_OF_ONE_DATE`] headings of one date to the last of these.
+    fn join_repeated(&mut self) {
+        let mut of_date: HashMap<NaiveDate, Vec<usize>> = HashMap::new();
+        let mut kept: Vec<Issue<'_>> = Vec::with_capacity(self.issues.len());
+        let mut repeated: HashMap<NaiveDate, usize> = HashMap::new();
+        for issue in std::mem::take(&mut self.issues) {
+            let same = issue.dated.map(|(heading, date)| (heading, date, of_date.entry(date).or_default()));
+            match same {
+                Some((heading, date, same)) if same.len() == MOST_OF_ONE_DATE => {
+                    repeated.entry(date).or_insert(heading);
+                    let last = &mut kept[same[MOST_OF_ONE_DATE - 1]];
+                    last.lead.extend(issue.lead);
+                    last.nodes.extend(issue.nodes);
+                    continue;
+                }
+                Some((.., same)) => same.push(kept.len()),
+                None => {}
+            }
+            kept.push(issue);
+        }
+        self.issues = kept;
+        self.repeated = repeated.into_iter().map(|(date, heading)| (heading, date)).collect();
+        self.repeated.sort_unstable();
+    }
 }
 
 /// One digest of a file.
@@ -112,8 +146,10 @@ struct Facts {
 impl<'c> Context<'c, '_> {
     /// Finds the title and the dated parts: a heading that only holds others is passed through, and its children move up.
     pub fn layout<'n>(&self, root: &'n Node) -> Layout<'n> {
-        let mut layout =
-            Layout { title: None, issues: vec![Issue { lead: root.body.clone().collect(), ..Issue::default() }] };
+        let mut layout = Layout {
+            issues: vec![Issue { lead: root.body.clone().collect(), ..Issue::default() }],
+            ..Layout::default()
+        };
         let tops: Vec<&Node> = root.children.iter().collect();
         self.unfold(&tops, &mut layout);
         let mut dates: Vec<NaiveDate> = layout.issues.iter().filter_map(|i| i.dated.map(|(_, date)| date)).collect();
@@ -134,6 +170,7 @@ impl<'c> Context<'c, '_> {
                 next.lead.splice(..0, first.lead);
                 next.nodes.splice(..0, first.nodes);
             }
+            layout.join_repeated();
         }
         layout
     }
@@ -312,6 +349,11 @@ impl<'c> Context<'c, '_> {
         blocks
     }
 
+    /// How many top-level list entries of the file have a link.
+    pub fn linked_entries(&self) -> usize {
+        *self.linked_entries.get_or_init(|| split::linked_in_lists(self.outline, 0..self.outline.blocks.len()))
+    }
+
     /// What a heading is compared by.
     pub fn name(&self, node: &Node) -> &str {
         node.heading.and_then(|heading| self.names.get(&heading)).map_or("", String::as_str)
@@ -456,10 +498,8 @@ impl<'c> Context<'c, '_> {
             return false;
         }
         let linked_headings = issue.nodes.iter().filter(|n| n.heading.is_some_and(|at| self.is_linked(at))).count();
-        let lists = (0..self.outline.blocks.len()).filter(|at| self.outline.blocks[*at].kind == Kind::List);
-        let linked_entries: usize = lists.map(|at| split::linked_entries(self.outline.of(at))).sum();
         linked_headings < 2
-            && linked_entries < LIST_OF_STORIES
+            && self.linked_entries() < LIST_OF_STORIES
             && !matches!(split::shape(self.outline, &issue.lead), Shape::Numbered | Shape::Bold | Shape::Table)
     }
 

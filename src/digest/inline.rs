@@ -56,6 +56,73 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
     std::ptr::eq(one, other)
 }
 
+/// The most attributes of a raw tag: the sanitizer compares each with every one before it.
+const MAX_ATTRIBUTES: usize = 500;
+
+/// Makes texts of raw tags with more attributes than [`MAX_ATTRIBUTES`], over however many lines they stand.
+pub(super) fn without_crowded_tags(mut events: Vec<Spanned<'_>>) -> Vec<Spanned<'_>> {
+    let mut crowded: Vec<Range<usize>> = Vec::new();
+    let mut open: Option<(usize, Attributes)> = None;
+    for (at, (event, _)) in events.iter().enumerate() {
+        let (Event::Html(html) | Event::InlineHtml(html)) = event else { continue };
+        let bytes = html.as_bytes();
+        for (position, byte) in bytes.iter().enumerate() {
+            let begins = || *byte == b'<' && bytes.get(position + 1).is_some_and(u8::is_ascii_alphabetic);
+            let Some((begin, attributes)) = &mut open else {
+                open = begins().then(|| (at, Attributes::default()));
+                continue;
+            };
+            if attributes.ends_with(*byte) {
+                crowded.extend((attributes.number > MAX_ATTRIBUTES).then_some(*begin..at + 1));
+                open = None;
+            }
+        }
+    }
+    let unclosed = open.filter(|(_, attributes)| attributes.number > MAX_ATTRIBUTES);
+    crowded.extend(unclosed.map(|(begin, _)| begin..events.len()));
+    for at in crowded.into_iter().flatten() {
+        let event = &mut events[at].0;
+        if let Event::Html(html) | Event::InlineHtml(html) = event {
+            *event = Event::Text(std::mem::replace(html, "".into()));
+        }
+    }
+    events
+}
+
+/// Counts the attributes of a raw tag as HTML does: a quotation mark quotes only behind `=`.
+#[derive(Default)]
+struct Attributes {
+    /// How many began; of `a = b` each part counts.
+    number: usize,
+    in_word: bool,
+    quote: Option<u8>,
+    /// The last byte that is no white space.
+    last: u8,
+}
+
+impl Attributes {
+    /// Takes in the next byte; whether it ends the tag.
+    fn ends_with(&mut self, byte: u8) -> bool {
+        match (self.quote, byte) {
+            (Some(quote), _) if quote != byte => return false,
+            (Some(_), _) => (self.quote, self.in_word) = (None, false),
+            (None, b'>') => return true,
+            (None, b'"' | b'\'') if self.last == b'=' => self.quote = Some(byte),
+            (None, b'/') => self.in_word = false,
+            (None, byte) if byte.is_ascii_whitespace() => {
+                self.in_word = false;
+                return false;
+            }
+            (None, _) => {
+                self.number += usize::from(!self.in_word);
+                self.in_word = true;
+            }
+        }
+        self.last = byte;
+        false
+    }
+}
+
 /// What a raw tag means in Markdown.
 enum Meaning {
     Link(String),
@@ -71,7 +138,7 @@ enum Meaning {
 const LOOKS: [&str; 5] = ["span", "font", "center", "small", "big"];
 
 /// Makes Markdown of raw tags that have one meaning there: links, line breaks, images, strong, emphasis.
-pub(super) fn without_raw_tags(mut events: Vec<Spanned<'_>>) -> Vec<Spanned<'_>> {
+pub(super) fn without_raw_tags(events: Vec<Spanned<'_>>) -> Vec<Spanned<'_>> {
     if !events.iter().any(|(event, _)| matches!(event, Event::InlineHtml(_))) {
         return events;
     }
@@ -128,16 +195,20 @@ pub(super) fn without_raw_tags(mut events: Vec<Spanned<'_>>) -> Vec<Spanned<'_>>
             _ => {}
         }
     }
+    if replaced.is_empty() {
+        return events;
+    }
     replaced.sort_by_key(|(at, _)| *at);
-    for (at, replacement) in replaced.into_iter().rev() {
-        let span = events[at].1.clone();
-        match replacement {
-            Some(mut with) if with.len() == 1 => events[at].0 = with.remove(0),
-            Some(with) => drop(events.splice(at..=at, with.into_iter().map(|event| (event, span.clone())))),
-            None => events[at].0 = Event::Text("".into()),
+    let mut result = Vec::with_capacity(events.len() + 2 * replaced.len());
+    let mut replaced = replaced.into_iter().peekable();
+    for (at, (event, span)) in events.into_iter().enumerate() {
+        match replaced.next_if(|(replaced, _)| *replaced == at) {
+            Some((_, Some(with))) => result.extend(with.into_iter().map(|event| (event, span.clone()))),
+            Some((_, None)) => result.push((Event::Text("".into()), span)),
+            None => result.push((event, span)),
         }
     }
-    events
+    result
 }
 
 fn meaning(html: &str) -> Option<Meaning> {

@@ -103,7 +103,8 @@ impl<'a> Outline<'a> {
         let parsed = Parser::new_with_broken_link_callback(text, OPTIONS, Some(undefined)).into_offset_iter();
         let parsed = parsed.map(|(event, span)| (event, span.start + text_start..span.end + text_start));
         let parsed = emphasis::mend(inline::join(parsed, text, text_start), text, text_start);
-        let parsed = inline::with_addresses(inline::without_raw_tags(with_raw_blocks(parsed)));
+        let parsed =
+            inline::with_addresses(inline::without_raw_tags(inline::without_crowded_tags(with_raw_blocks(parsed))));
         Outline::of_events(parsed, text, text_start, max_nesting)
     }
 

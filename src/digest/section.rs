@@ -163,12 +163,14 @@ impl<'r, 'a> Gatherer<'r, 'a> {
     fn drafts(&self, blocks: &[usize], shape: Shape) -> Vec<Draft<'a>> {
         let mut drafts = split::drafts(self.outline(), blocks, shape);
         if shape == Shape::List {
-            for list in split::secondary(self.outline(), blocks) {
-                let span = &self.outline().blocks[list].span;
-                drafts.retain(|draft| {
-                    !span.contains(&draft.offset) || !self.context.is_noise_entry(&one_line(&plain(&draft.body)))
-                });
-            }
+            // A megabyte may be as many lists as items, so each item looks for its own list only.
+            let lists = split::secondary(self.outline(), blocks);
+            let spans: Vec<&Range<usize>> = lists.iter().map(|at| &self.outline().blocks[*at].span).collect();
+            drafts.retain(|draft| {
+                let next = spans.partition_point(|span| span.end <= draft.offset);
+                let is_secondary = spans.get(next).is_some_and(|span| span.contains(&draft.offset));
+                !is_secondary || !self.context.is_noise_entry(&one_line(&plain(&draft.body)))
+            });
         }
         drafts
     }
@@ -203,12 +205,8 @@ impl<'r, 'a> Gatherer<'r, 'a> {
     /// Whether most linked list entries of the file are among some blocks.
     fn holds_most_links(&self, blocks: &[usize]) -> bool {
         let outline = self.outline();
-        let linked = |at: usize| match outline.blocks[at].kind {
-            Kind::List => split::linked_entries(outline.of(at)),
-            _ => 0,
-        };
-        let here: usize = blocks.iter().map(|at| linked(*at)).sum();
-        here > 0 && here * 2 > (0..outline.blocks.len()).map(linked).sum()
+        let here = split::linked_in_lists(outline, blocks.iter().copied());
+        here > 0 && here * 2 > self.context.linked_entries()
     }
 
     /// The section of a heading: the one it was before in this file, or a new one.
@@ -344,9 +342,9 @@ impl<'r, 'a> Gatherer<'r, 'a> {
                 }
                 by_title.entry(title).or_insert(at);
             }
-            doubles.sort_unstable();
-            doubles.dedup();
-            doubles.into_iter().rev().for_each(|at| drop(section.items.remove(at)));
+            let doubles: HashSet<usize> = doubles.into_iter().collect();
+            let mut at = 0..;
+            section.items.retain(|_| at.next().is_none_or(|at| !doubles.contains(&at)));
         }
         self.sections = sections;
         self.findings.extend(findings);

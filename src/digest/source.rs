@@ -18,9 +18,13 @@ pub struct Source {
     /// The text: UTF-8, LF line ends, no byte order marks, only characters that XML 1.0 allows.
     pub text: String,
     line_starts: Vec<usize>,
+    /// Where a space of the author's is `%20`, in order.
+    encoded: Vec<usize>,
+    /// Before which bytes a character of the author's was removed, in order.
+    removed: Vec<usize>,
     /// The lines, from 1, on which a template would have included another text.
     includes: Vec<usize>,
-    /// The last place asked for: its byte, the start of its line, its column. Places are asked for in order, mostly, and a
+    /// The last place asked for, if any: its byte, the start of its line, its column. Places are asked for in order, mostly, and a
     /// line of a megabyte must not be counted again for each.
     last: Cell<(usize, usize, usize)>,
 }
@@ -31,14 +35,23 @@ impl Source {
         let mut findings = Vec::new();
         let decoded = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
         let is_safe = is_plainly_safe(&decoded);
-        let (mut text, line_starts) = clean(&decoded, is_safe);
+        let (mut text, line_starts, removed) = clean(&decoded, is_safe);
         let includes = blank_templates(&mut text);
         let includes = includes.into_iter().map(|at| line_starts.partition_point(|start| *start <= at)).collect();
         if path.ends_with(".mdx") {
             blank_modules(&mut text);
         }
-        let (text, line_starts) = encode_spaces(text, line_starts);
-        let source = Source { path: path.to_owned(), text, line_starts, includes, last: Cell::new((0, 0, 1)) };
+        let (text, spaces) = encode_spaces(text);
+        let moved = |at: usize| at + 2 * spaces.partition_point(|space| *space < at);
+        let source = Source {
+            path: path.to_owned(),
+            text,
+            line_starts: line_starts.into_iter().map(moved).collect(),
+            removed: removed.into_iter().map(moved).collect(),
+            encoded: spaces.iter().zip(0..).map(|(space, before)| space + 2 * before).collect(),
+            includes,
+            last: Cell::new((0, usize::MAX, 1)),
+        };
         if let Cow::Owned(_) = decoded {
             let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
             findings.push(Finding::new(
@@ -61,13 +74,20 @@ impl Source {
         (source, findings)
     }
 
-    /// The line and column of a byte offset into [`Source::text`].
+    /// The line and column of a byte offset into [`Source::text`], as its author sees them.
     pub fn place(&self, offset: usize) -> Place {
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = self.line_starts[line - 1];
+        let gone = |until: usize| self.removed.partition_point(|at| *at <= until);
         let (last, last_start, last_column) = self.last.get();
-        let (from, counted) = if last_start == start && last <= offset { (last, last_column) } else { (start, 1) };
-        let column = counted + self.text.get(from..offset).map_or(0, |between| between.chars().count());
+        let (from, counted, gone_before) = if last_start == start && last <= offset {
+            (last, last_column, gone(last))
+        } else {
+            (start, 1, self.removed.partition_point(|at| *at < start))
+        };
+        let between = self.text.get(from..offset).map_or(0, |between| between.chars().count());
+        let spaces = |until: usize| self.encoded.partition_point(|at| *at + 2 < until);
+        let column = counted + between + (gone(offset) - gone_before) - 2 * (spaces(offset) - spaces(from));
         self.last.set((offset, start, column));
         Place { line, column }
     }
@@ -80,7 +100,8 @@ impl Source {
     /// Whether another text would have been included somewhere in a part of the file.
     pub fn includes_between(&self, start: usize, end: usize) -> bool {
         let (first, last) = (self.line(start), self.line(end));
-        self.includes.iter().any(|line| (first..last).contains(line))
+        let next = self.includes.partition_point(|line| *line < first);
+        self.includes.get(next).is_some_and(|line| *line < last)
     }
 
     /// The text of a line, from 1.
@@ -112,20 +133,22 @@ pub fn is_garbled(bytes: &[u8]) -> bool {
     broken > 3 && broken * BYTES_PER_ACCIDENT > bytes.len()
 }
 
-/// CRLF and lone CR to LF, byte order marks and forbidden characters out, if there are any; and where lines start.
+/// CRLF and lone CR to LF, byte order marks and forbidden characters out, if there are any; where lines start, and before
+/// which bytes a character was removed.
 ///
 /// Editors and other tools count lines by LF alone, so a lone CR begins a line for Markdown but not for places, unless the file
 /// has no LF at all.
-fn clean(text: &str, is_safe: bool) -> (String, Vec<usize>) {
+fn clean(text: &str, is_safe: bool) -> (String, Vec<usize>, Vec<usize>) {
     let bytes = text.as_bytes();
     if is_safe && !bytes.contains(&b'\r') && memchr::memmem::find(bytes, "\u{FEFF}".as_bytes()).is_none() {
         let line_starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', bytes).map(|at| at + 1)).collect();
-        return (text.to_owned(), line_starts);
+        return (text.to_owned(), line_starts, Vec::new());
     }
     let mut result = String::with_capacity(text.len());
     let counts_cr = !text.contains('\n');
-    let mut line_starts = vec![0];
-    let mut rest = text;
+    let (mut line_starts, mut removed) = (vec![0], Vec::new());
+    // The mark at the very beginning is in no column.
+    let mut rest = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     while let Some(at) = rest.find(|c: char| matches!(c, '\r' | '\n' | '\u{FEFF}') || !is_xml_char(c)) {
         result.push_str(&rest[..at]);
         let character = rest[at..].chars().next().unwrap_or_default();
@@ -136,10 +159,12 @@ fn clean(text: &str, is_safe: bool) -> (String, Vec<usize>) {
             if character == '\n' || counts_cr {
                 line_starts.push(result.len());
             }
+        } else if !is_pair {
+            removed.push(result.len());
         }
     }
     result.push_str(rest);
-    (result, line_starts)
+    (result, line_starts, removed)
 }
 
 /// The longest template tag, in bytes; what is longer is text.
@@ -286,8 +311,9 @@ fn blank(text: &mut String, range: &Range<usize>) {
 /// The longest address whose spaces are encoded, in bytes.
 const MAX_ADDRESS_BYTES: usize = 2048;
 
-/// Percent-encodes the spaces in `](http://a b)`: without that it is no link. A title behind the address stays one.
-fn encode_spaces(text: String, line_starts: Vec<usize>) -> (String, Vec<usize>) {
+/// Percent-encodes the spaces in `](http://a b)`: without that it is no link. A title behind the address stays one. Also gives
+/// where these spaces were.
+fn encode_spaces(text: String) -> (String, Vec<usize>) {
     let opens = "](http";
     // The parenthesis of the next one ends it at the latest, so every byte is looked at once.
     let has_space = |at: usize| {
@@ -297,15 +323,18 @@ fn encode_spaces(text: String, line_starts: Vec<usize>) -> (String, Vec<usize>) 
             .is_some_and(|byte| matches!(byte, b' ' | b'\t'))
     };
     if !memchr::memmem::find_iter(text.as_bytes(), opens).any(has_space) {
-        return (text, line_starts);
+        return (text, Vec::new());
     }
     let (mut inserted, mut line_start): (Vec<usize>, usize) = (Vec::new(), 0);
     for line in text.split_inclusive('\n') {
         let start = line_start;
         line_start += line.len();
-        let mut done = 0;
         // What stands in code is shown as it is.
-        for (at, _) in line.match_indices(opens).filter(|_| !line.contains('`')) {
+        if line.contains('`') {
+            continue;
+        }
+        let mut done = 0;
+        for (at, _) in line.match_indices(opens) {
             let destination = &line[at + 2..];
             let window = &destination[..destination.floor_char_boundary(MAX_ADDRESS_BYTES.min(destination.len()))];
             let end = window.find([')', '\n', '"', '\'', '<', '(', '[']);
@@ -316,7 +345,7 @@ fn encode_spaces(text: String, line_starts: Vec<usize>) -> (String, Vec<usize>) 
         }
     }
     if inserted.is_empty() {
-        return (text, line_starts);
+        return (text, inserted);
     }
     let mut encoded = String::with_capacity(text.len() + inserted.len() * 2);
     let mut done = 0;
@@ -326,13 +355,27 @@ fn encode_spaces(text: String, line_starts: Vec<usize>) -> (String, Vec<usize>) 
         done = at + 1;
     }
     encoded.push_str(&text[done..]);
-    let moved = |start: usize| start + 2 * inserted.partition_point(|at| *at < start);
-    (encoded, line_starts.into_iter().map(moved).collect())
+    (encoded, inserted)
+}
+
+/// The lines of a file as their author sees them: with every character that [`Source::prepare`] takes away or changes, so that
+/// columns count the same; forbidden ones are U+FFFD.
+pub fn written_lines(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+    let shown = |character: char| match character {
+        '\r' => ' ',
+        character if is_xml_char(character) => character,
+        _ => char::REPLACEMENT_CHARACTER,
+    };
+    let end = if text.contains('\n') { '\n' } else { '\r' };
+    text.split(end).map(|line| line.strip_suffix('\r').unwrap_or(line).chars().map(shown).collect()).collect()
 }
 
 fn place_in(before: &str) -> Place {
+    let before = before.strip_prefix('\u{FEFF}').unwrap_or(before);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let column = before[line_start..].chars().filter(|c| *c != '\u{FEFF}').count() + 1;
+    let column = before[line_start..].chars().count() + 1;
     Place { line: before.matches('\n').count() + 1, column }
 }
 
@@ -360,6 +403,20 @@ mod tests {
         let (source, findings) = Source::prepare("a.md", b"one\ntw\xFFo");
         assert_eq!(source.text, "one\ntw\u{FFFD}o");
         assert_eq!((findings[0].line, findings[0].column, findings[0].code), (2, 3, Code::NotUtf8));
+    }
+
+    #[test]
+    fn a_place_is_that_of_the_author_s_own_text() {
+        let written = "\u{FEFF}a\u{FEFF} [t](https://e.org/a b c) 中\u{8} [x](rel) [y](rel)\n\u{FEFF}[u](https://e.org/d e) [z](rel)\r\n";
+        let (source, _) = Source::prepare("a.md", written.as_bytes());
+        let lines = written_lines(written.as_bytes());
+        for (link, line) in [("[t]", 1), ("[x]", 1), ("[y]", 1), ("[u]", 2), ("[z]", 2)] {
+            let place = source.place(source.text.find(link).unwrap());
+            assert_eq!(place.line, line);
+            let at_column: String = lines[line - 1].chars().skip(place.column - 1).take(3).collect();
+            assert_eq!(at_column, link);
+        }
+        assert_eq!(lines[1], "\u{FEFF}[u](https://e.org/d e) [z](rel)");
     }
 
     #[test]

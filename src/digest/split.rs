@@ -318,6 +318,12 @@ pub fn linked_entries(list: &[Spanned<'_>]) -> usize {
     entry_ranges(list).filter(|entry| has_link(&list[entry.clone()])).count()
 }
 
+/// How many top-level entries have a link in those of some blocks that are lists.
+pub fn linked_in_lists(outline: &Outline<'_>, blocks: impl Iterator<Item = usize>) -> usize {
+    let lists = blocks.filter(|at| outline.blocks[*at].kind == Kind::List);
+    lists.map(|at| linked_entries(outline.of(at))).sum()
+}
+
 /// All lists but the one that says most. Lists with only comments between them are one.
 pub fn secondary(outline: &Outline<'_>, blocks: &[usize]) -> Vec<usize> {
     let mut runs: Vec<Vec<usize>> = Vec::new();

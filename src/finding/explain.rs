@@ -643,9 +643,10 @@ Or say when one issue came out, and how many days lie between two:
 pub fn effect(code: Code) -> String {
     let text = explanation(code);
     let start = text.find("Subscribers").unwrap_or(text.len());
-    let sentence = text[start..].split_inclusive(['.', '\n']).scan(false, |over, part| {
-        let goes_on = !std::mem::replace(over, part.ends_with('.'));
-        goes_on.then(|| part.trim_end_matches('\n'))
+    // The dot in `time.publish_at` ends no sentence.
+    let sentence = text[start..].split_whitespace().scan(false, |over, word| {
+        let goes_on = !std::mem::replace(over, word.ends_with('.'));
+        goes_on.then_some(word)
     });
     sentence.collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
 }

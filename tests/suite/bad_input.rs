@@ -38,6 +38,13 @@ fn invalid_yaml() {
 }
 
 #[test]
+fn a_key_that_stands_twice() {
+    let folder = good();
+    folder.write("2025-05-22.md", "---\ntitle: x\ntags: [a]\n'title' : y\n---\n# x\n");
+    expect(&folder, 1, "2025-05-22.md:4:1: error: the front matter is not valid YAML: duplicate entry with key");
+}
+
+#[test]
 fn a_title_that_is_not_yaml_costs_nothing() {
     let folder = good();
     folder.write("2025-05-22.md", digest("2025-05-22", &[("News", &["x"])]).replace("Digest of", "GPT: of"));
@@ -206,4 +213,14 @@ fn deep_nesting_and_raw_html_cost_no_time() {
     let (said, _) = check(&folder);
     assert!(said.contains("2025-05-22.md:7:"), "{said}");
     assert!(begun.elapsed().as_secs() < 30, "hangs");
+}
+
+#[test]
+fn what_is_shown_is_the_author_s_own_line() {
+    let folder = good();
+    folder.write("2025-05-22.md", "# T\n\n## S\n\n### a\n\n[t](https://e.org/a b) 中 [x](rel) {% tag %}\n");
+    let run = feedmill(&["check", folder.file("2025-05-22.md").to_str().unwrap()]);
+    let said = String::from_utf8(run.stdout).unwrap();
+    assert!(said.contains("2025-05-22.md:7:26\n"), "{said}");
+    assert!(said.contains("[t](https://e.org/a b) 中 [x](rel) {% tag %}"), "{said}");
 }

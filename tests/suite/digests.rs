@@ -411,3 +411,79 @@ fn a_name_that_is_mistaken_in_the_front_matter_takes_nothing_back() {
     assert_eq!(named, (vec!["not decided".to_owned(), String::new()], vec![]));
     assert_eq!(retracted("retracted: [new ferry: it sank]"), (vec!["it sank".to_owned()], vec![]));
 }
+
+#[test]
+fn addresses_that_do_not_end_cost_no_more_than_their_bytes() {
+    let text = format!("# T\n\n## S\n\n### a\n\n{}[b](https://e.org/x y)\n", "[a](http://e.org/ ".repeat(20_000));
+    let (digest, _) = parse(&text);
+    assert!(digest.items().next().unwrap().1.html.contains("https://e.org/x%20y"));
+}
+
+#[test]
+fn a_raw_tag_with_a_crowd_of_attributes_is_shown_as_text() {
+    let attributes = |number: usize, space| (0..number).map(|at| format!("a{at}=\"b c\"{space}")).collect::<String>();
+    let of_tags = [("a", 400, " "), ("a", 30_000, " "), ("div", 400, "\n"), ("div", 30_000, "\n")];
+    for (tag, number, space) in of_tags {
+        let text = format!("# T\n\n## S\n\n### a\n\n<{tag} {}>x</{tag}>\n\ny\n", attributes(number, space));
+        let (digest, _) = parse(&text);
+        let html = &digest.items().next().unwrap().1.html;
+        assert_eq!(html.contains(&format!("&lt;{tag} a0")), number > 400, "{tag} {number}");
+        assert!(html.ends_with("<p>y</p>"), "{tag} {number}");
+    }
+    let quoted = format!("# T\n\n## S\n\n### a\n\n<abbr title=\"{}\">x</abbr>\n", "w ".repeat(3000));
+    assert!(parse(&quoted).0.items().next().unwrap().1.html.contains("<abbr title="));
+}
+
+/// Text of very many parts, each seen with few others: what is quadratic in them takes minutes here.
+fn parse_much(text: &str) -> (Vec<Digest>, Vec<Finding>) {
+    match digest::parse("2026-03-01.md", text.as_bytes(), &Rules::default()) {
+        (Outcome::Digests(digests), findings) => (digests, findings),
+        (other, findings) => panic!("no digest but {other:?}: {findings:?}"),
+    }
+}
+
+#[test]
+fn as_many_lists_as_items_are_read_item_by_item() {
+    for list in
+        ["- a\n* b\n+ c\n", "- a\n\n> q\n\n* b\n\n+ c\n\n", "- a\n\n<div>x</div>\n\n- b\n\n```\nx\n```\n\n- c\n\n"]
+    {
+        let (digests, findings) = parse_much(&format!("# T\n\n## S\n\n{}", list.repeat(20_000)));
+        let titles: Vec<&str> = digests[0].items().map(|(_, item)| item.title.as_str()).take(4).collect();
+        assert_eq!(titles, ["a", "b", "c", "a"], "{list}");
+        assert_eq!(digests[0].len(), Rules::default().max_items);
+        assert_eq!(findings.iter().filter(|finding| finding.code == Code::TooManyItems).count(), 1);
+    }
+}
+
+#[test]
+fn headings_that_repeat_a_date_a_thousand_times_are_a_bounded_number_of_digests_and_lose_nothing() {
+    let dated = |number: usize| {
+        format!("# 2026-03-{:02}\n\n## News\n\n- [x{number}](https://e.org/{number})\n- y\n\n", number % 3 + 1)
+    };
+    let (digests, findings) = parse_much(&(0..3000).map(dated).collect::<String>());
+    assert_eq!(digests.len(), 3 * 50);
+    assert_eq!(digests.iter().map(Digest::len).sum::<usize>(), 6000);
+    let told: Vec<&Finding> = findings.iter().filter(|finding| finding.code == Code::DateShared).collect();
+    assert_eq!(told.len(), 3);
+    assert_eq!(
+        (told[0].line, told[0].message.as_str()),
+        (1051, "more than 50 headings with the date 2026-03-01; from here on all are one digest")
+    );
+}
+
+#[test]
+fn a_folder_that_is_a_date_dates_its_files() {
+    for (path, date) in [
+        ("2026-03-01/a.md", "2026-03-01"),
+        ("20260303/a.md", "2026-03-03"),
+        ("posts/2026-03-01/en/a.md", "2026-03-01"),
+        ("2026-03-01/2026-03-02.md", "2026-03-02"),
+    ] {
+        let (digest, _) = parse_as(path, "# T\n\n- [x](https://e.org/)\n- [y](https://e.org/y)\n", &Rules::default());
+        assert_eq!(digest.date.to_string(), date, "{path}");
+    }
+    let (digest, _) = parse_as("2026-03-01/en/a.md", "# T\n\n- [x](https://e.org/)\n", &Rules::default());
+    assert_eq!(digest.key, "2026-03-01-en");
+    let (outcome, _) = digest::parse("2026-03-01-drafts/a.md", b"# T\n\n- x\n", &Rules::default());
+    assert_eq!(outcome, Outcome::Unusable, "a folder that has a date in its name is none");
+}
