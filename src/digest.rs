@@ -262,6 +262,7 @@ impl Text {
             rules,
             source: &self.source,
             front_matter: &self.front_matter,
+            text_start: self.text_start,
             in_path,
             said: language_in(&rest),
             rest,
@@ -284,6 +285,7 @@ struct File<'f> {
     rules: &'f Rules,
     source: &'f Source,
     front_matter: &'f FrontMatter,
+    text_start: usize,
     in_path: Option<NaiveDate>,
     /// The path without its date and ending.
     rest: String,
@@ -430,23 +432,34 @@ impl<'f> File<'f> {
 
     /// The date of a file that is one digest.
     fn date(&self, heading: Option<(&Outline<'_>, usize)>, findings: &mut Vec<Finding>) -> Option<NaiveDate> {
-        let offset = heading.map_or(0, |(outline, block)| outline.blocks[block].span.start);
+        let head = &self.source.text[..self.text_start];
         let in_heading = heading.and_then(|(outline, block)| date::in_text(&outline.text_of(block)));
         let in_title = self.front_matter.title.as_deref().and_then(date::in_text);
         let sources = self.rules.dates.sources.iter().map(|source| match source {
-            DateSource::FrontMatter => ("the front matter", self.front_matter.date, 0),
-            DateSource::Path => ("the path", self.in_path, 0),
-            DateSource::Heading => ("the heading", in_heading, offset),
-            DateSource::Title => ("the title", in_title, 0),
+            DateSource::FrontMatter => ("the front matter", self.front_matter.date),
+            DateSource::Path => ("the path", self.in_path),
+            DateSource::Heading => ("the heading", in_heading),
+            DateSource::Title => ("the title", in_title),
         });
-        let mut told = sources.filter_map(|(place, date, offset)| Some((place, date?, offset)));
-        let (place, date, _) = told.next()?;
+        let offset = |place: &str, date: NaiveDate| match place {
+            "the front matter" => front_matter::place_of_date(head, &front_matter::DATE_KEYS, date),
+            "the title" => front_matter::place_of_date(head, &["title"], date),
+            "the heading" => heading.map(|(outline, block)| {
+                let span = outline.blocks[block].span.clone();
+                span.start + date::find(&self.source.text[span], date).unwrap_or_default()
+            }),
+            _ => None,
+        };
+        let mut told = sources.filter_map(|(place, date)| Some((place, date?)));
+        let (place, date) = told.next()?;
         // A moment is when it was published, and a week's digest is named after the week's end.
         let tolerance = if self.front_matter.has_time { 7 } else { 1 };
-        for (other_place, other, offset) in told {
+        for (other_place, other) in told {
             if (other - date).num_days().abs() > tolerance {
                 let message = format!("{place} says {date}, but {other_place} says {other}");
                 let remedy = format!("correct one of them; {date} is what is published");
+                // A path has no place in the file.
+                let offset = offset(other_place, other).or_else(|| offset(place, date)).unwrap_or_default();
                 findings.push(self.source.finding(offset, Code::DateDisagrees, message, remedy));
             }
         }

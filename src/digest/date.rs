@@ -26,6 +26,11 @@ pub fn in_text(text: &str) -> Option<NaiveDate> {
     dates(text).last().map(|(date, _)| date)
 }
 
+/// Where a date stands in a text, the last time.
+pub fn find(text: &str, date: NaiveDate) -> Option<usize> {
+    dates(text).filter(|(found, _)| *found == date).last().map(|(_, range)| range.start)
+}
+
 /// The first date in a file name, and the name without it: `2025-05-22-weekly` gives the date and `-weekly`.
 ///
 /// Also `20250522`, `25-05-22` and, for its Monday, `2025-W21`.

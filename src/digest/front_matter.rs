@@ -102,6 +102,18 @@ pub fn read(source: &Source, findings: &mut Vec<Finding>) -> Beginning {
     }
 }
 
+/// Where a date stands in a text before the digest, on the line of one of some keys.
+pub fn place_of_date(head: &str, keys: &[&str], date: NaiveDate) -> Option<usize> {
+    let mut end = 0;
+    head.split_inclusive('\n').find_map(|line| {
+        let start = end;
+        end += line.len();
+        let key = line.split([':', '=']).next()?.trim_matches([' ', '"', '\'']);
+        let at = date::find(line, date)?;
+        keys.iter().any(|known| known.eq_ignore_ascii_case(key)).then_some(start + at)
+    })
+}
+
 /// The `Key: value` lines that a file of other generators begins with, up to a blank line, when a title or date is among them.
 fn header(source: &Source, findings: &mut Vec<Finding>) -> Beginning {
     let mut mapping = Mapping::new();
@@ -327,7 +339,7 @@ fn is_closed(value: &str) -> bool {
 }
 
 /// The keys that hold a digest's date, in the order in which they count.
-const DATE_KEYS: [&str; 4] = ["date", "pubDate", "published", "publishedAt"];
+pub const DATE_KEYS: [&str; 4] = ["date", "pubDate", "published", "publishedAt"];
 
 struct Fields<'a> {
     source: &'a Source,

@@ -487,3 +487,15 @@ fn a_folder_that_is_a_date_dates_its_files() {
     let (outcome, _) = digest::parse("2026-03-01-drafts/a.md", b"# T\n\n- x\n", &Rules::default());
     assert_eq!(outcome, Outcome::Unusable, "a folder that has a date in its name is none");
 }
+
+#[test]
+fn dates_that_disagree_are_told_where_they_stand() {
+    let place = |path: &str, text: &str| {
+        let findings = parse_as(path, text, &Rules::default()).1;
+        let told: Vec<_> = findings.into_iter().filter(|finding| finding.code == Code::DateDisagrees).collect();
+        told.iter().map(|finding| (finding.line, finding.column)).collect::<Vec<_>>()
+    };
+    assert_eq!(place("2026-03-01.md", "---\ntags: [a]\ndate: '2026-03-09'\n---\n\n- x\n"), [(3, 8)]);
+    assert_eq!(place("2026-03-01.md", "---\ndate: 2026-03-01\ntitle: News of 2026-03-09\n---\n\n- x\n"), [(3, 16)]);
+    assert_eq!(place("a.md", "+++\ndate = 2026-03-01\n+++\n\n# News, 2026-03-05\n\n- x\n"), [(5, 9)]);
+}
