@@ -19,12 +19,61 @@ use super::text::is_wide;
 /// `text_start` on.
 pub(super) fn mend<'a>(events: Vec<Spanned<'a>>, text: &'a str, text_start: usize) -> Vec<Spanned<'a>> {
     let source = Source { text, start: text_start };
-    if !has_delimiter_beside_cjk(text) {
+    let comments = marked_comments(&events, source);
+    amended(without_comments(events, &comments, source), source)
+}
+
+fn amended<'a>(events: Vec<Spanned<'a>>, source: Source<'a>) -> Vec<Spanned<'a>> {
+    if !has_delimiter_beside_cjk(source.text) {
         return events;
     }
     let is_touched = |line: &Range<usize>| has_delimiter_beside_cjk(source.of(&span_of(&events[line.clone()])));
     let touched: Vec<Range<usize>> = lines(&events).filter(is_touched).collect();
     redo(events, touched, source)
+}
+
+const STRONG: &str = "**";
+
+/// Where `**<!--anchor-->**` stands before `**Title:**`: the positions of the comments.
+///
+/// By CommonMark's rules the four asterisks close nothing; the publishers who write so have generators that see one title.
+fn marked_comments(events: &[Spanned<'_>], source: Source<'_>) -> Vec<usize> {
+    let is_text = |(event, span): &Spanned<'_>| matches!(event, Event::Text(text) if source.has(text, span));
+    let comments = events
+        .iter()
+        .enumerate()
+        .filter(|(_, (event, _))| matches!(event, Event::InlineHtml(html) if html.starts_with("<!--")));
+    let stands_so = |at: &usize| {
+        let Some([before, comment, after]) = at.checked_sub(1).and_then(|start| events.get(start..start + 3)) else {
+            return false;
+        };
+        let touch = before.1.end == comment.1.start
+            && comment.1.end == after.1.start
+            && !source.of(&(source.start..before.1.start)).ends_with('\\');
+        touch
+            && is_text(before)
+            && is_text(after)
+            && source.of(&before.1) == STRONG
+            && source.of(&after.1).starts_with(STRONG)
+    };
+    comments.map(|(at, _)| at).filter(stands_so).collect()
+}
+
+/// The events without some comments and the asterisks around them.
+fn without_comments<'a>(events: Vec<Spanned<'a>>, comments: &[usize], source: Source<'a>) -> Vec<Spanned<'a>> {
+    if comments.is_empty() {
+        return events;
+    }
+    let is_comment = |at: usize| comments.binary_search(&at).is_ok();
+    let mut kept = Vec::with_capacity(events.len());
+    for (at, (event, span)) in events.into_iter().enumerate() {
+        if at > 0 && is_comment(at - 1) {
+            push_text(&mut kept, span.start + STRONG.len()..span.end, source);
+        } else if !is_comment(at) && !is_comment(at + 1) {
+            kept.push((event, span));
+        }
+    }
+    kept
 }
 
 /// The text that spans point into.
@@ -334,6 +383,16 @@ mod tests {
                 "<a href=\"https://a.org/*%E7%94%B2*b\">https://a.org/*甲*b</a><strong>乙。</strong>丙",
             ),
             ("![*甲。*乙](/a)**丙。**丁", "<img src=\"/a\" alt=\"甲。乙\" /><strong>丙。</strong>丁"),
+        ]);
+    }
+
+    #[test]
+    fn asterisks_around_a_comment_are_no_text() {
+        check(&[
+            ("**<!--a-->****BIP340：** 正文", "<strong>BIP340：</strong> 正文"),
+            ("**<!--a-->****甲：** 正文", "<strong>甲：</strong> 正文"),
+            ("**<!--a-->****Title:** text", "<strong>Title:</strong> text"),
+            ("\\**<!--a-->** text", "**** text"),
         ]);
     }
 
