@@ -3,10 +3,10 @@
 //! The only code that reads content files. Events are hints and the disk is the truth: [`Library::refresh`] lists the folder,
 //! compares stamps, and reads what differs. A file that breaks keeps its last good digest until it is mended or deleted.
 
+mod family;
 mod scan;
 pub mod watch;
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use chrono::NaiveDate;
 
-use crate::digest::learnt::{Given, Memory};
+use crate::digest::learnt::Memory;
 use crate::digest::{self, Digest, Keyed, Learnt, Lesson, Outcome, Rules, Surroundings, Tally, Text};
 use crate::finding::{Code, Finding, Place};
+use family::{Family, names, remember, was_given};
 use scan::{Listed, Listing, Sight, Stamp};
 
 /// Which files are read.
@@ -65,33 +66,6 @@ struct File {
     digests: Vec<Arc<Digest>>,
     findings: Vec<Finding>,
     lesson: Option<Lesson>,
-}
-
-/// The digests that share a key, and what became of them.
-#[derive(Debug, Default)]
-struct Family {
-    digests: Vec<Arc<Digest>>,
-    /// Of files that are one item each, by path: together they are one digest more.
-    stories: Vec<Arc<Digest>>,
-    /// That digest, and what it was made of.
-    day: Option<(Vec<Arc<Digest>>, Arc<Digest>)>,
-    /// What is to be said of their names.
-    findings: Vec<Finding>,
-}
-
-impl Family {
-    /// All digests of it. A day stays the same as long as its files do.
-    fn editions(&mut self) -> Vec<Arc<Digest>> {
-        let is_same = |old: &[Arc<Digest>], new: &[Arc<Digest>]| {
-            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| Arc::ptr_eq(old, new))
-        };
-        if self.stories.is_empty() {
-            self.day = None;
-        } else if self.day.as_ref().is_none_or(|(parts, _)| !is_same(parts, &self.stories)) {
-            self.day = Some((self.stories.clone(), Arc::new(Digest::of_stories(&self.stories))));
-        }
-        self.digests.iter().chain(self.day.iter().map(|(_, day)| day)).cloned().collect()
-    }
 }
 
 /// A file that is to be understood anew.
@@ -418,80 +392,6 @@ fn guarded<T>(path: &str, work: impl FnOnce() -> T) -> Result<T, Finding> {
         let remedy = "please report this as a bug, with the file";
         Finding::new(path, Place::START, Code::Internal, "feedmill failed on this file", remedy)
     })
-}
-
-/// The names of the digests that share a key, the plainest path first. One that was given a name keeps it as long as its file
-/// is there, and also in a file of another name. The first of the others has the bare key, if nobody ever had it; a name
-/// that was given is kept for what is gone, because readers know that by it.
-fn names(
-    key: &str,
-    mut is_bare_free: bool,
-    editions: &[Arc<Digest>],
-    known: &BTreeMap<String, Given>,
-    is_taken: &dyn Fn(&str) -> bool,
-) -> Vec<String> {
-    let mut names: Vec<Option<String>> = vec![None; editions.len()];
-    let mut free: BTreeMap<&str, &Given> = known.iter().map(|(name, given)| (name.as_str(), given)).collect();
-    // What stands where it stood; what has another file; what was rewritten where it stood.
-    let in_place = |given: &Given, digest: &Digest| match given.path == digest.path {
-        true => given.likeness(digest),
-        false => None,
-    };
-    let elsewhere = |given: &Given, digest: &Digest| given.likeness(digest);
-    let rewritten = |given: &Given, digest: &Digest| (given.path == digest.path).then_some(0);
-    for likeness in [&in_place as &dyn Fn(&Given, &Digest) -> Option<usize>, &elsewhere, &rewritten] {
-        if free.is_empty() {
-            break;
-        }
-        let mut pairs: Vec<(usize, usize, &str)> = Vec::new();
-        for (at, digest) in editions.iter().enumerate().filter(|(at, it)| names[*at].is_none() && !it.is_one_story) {
-            pairs.extend(free.iter().filter_map(|(name, given)| Some((likeness(given, digest)?, at, *name))));
-        }
-        pairs.sort_by_key(|(likeness, at, name)| (Reverse(*likeness), *at, *name));
-        for (_, at, name) in pairs {
-            if names[at].is_none() && free.remove(name).is_some() {
-                names[at] = Some(name.to_owned());
-            }
-        }
-    }
-    let mut new = HashSet::new();
-    let names = names.into_iter().zip(editions).map(|(name, digest)| {
-        name.unwrap_or_else(|| match std::mem::take(&mut is_bare_free) {
-            true => key.to_owned(),
-            false => other_key(key, digest, &mut |name| !is_taken(name) && new.insert(name.to_owned())),
-        })
-    });
-    names.collect()
-}
-
-/// Whether a name was given to a digest of a key that it begins with.
-fn was_given(name: &str, given: &BTreeMap<String, BTreeMap<String, Given>>) -> bool {
-    let ends = name.match_indices('-').map(|(end, _)| end).chain([name.len()]);
-    ends.filter_map(|end| given.get(&name[..end])).any(|names| names.contains_key(name))
-}
-
-/// Brings up to date what is known of the names of one key.
-fn remember(known: &mut BTreeMap<String, Given>, names: &[String], editions: &[Arc<Digest>]) {
-    for (name, digest) in names.iter().zip(editions).filter(|(_, digest)| !digest.is_one_story) {
-        let is_same = |given: &Given| given.path == digest.path && given.source == digest.source;
-        if known.get(name).is_some_and(is_same) {
-            continue;
-        }
-        // Another that stood in this file has gone from it.
-        let others = known.iter_mut().filter(|(name, given)| given.path == digest.path && !names.contains(name));
-        others.for_each(|(_, given)| given.path.clear());
-        if let Some(given) = Given::of(digest) {
-            known.insert(name.clone(), given);
-        }
-    }
-}
-
-fn other_key(key: &str, digest: &Digest, take: &mut dyn FnMut(&str) -> bool) -> String {
-    let name = digest::name_besides_date(&digest.path);
-    let wish = if name.is_empty() { key.to_owned() } else { format!("{key}-{name}") };
-    let numbered = (2_u32..).map(|number| format!("{wish}-{number}"));
-    let mut wishes = std::iter::once(wish.clone()).chain(numbered);
-    wishes.find(|wish| take(wish)).unwrap_or(wish)
 }
 
 fn bytes_of(file: &Path, path: &str, options: &Options) -> Result<Vec<u8>, Finding> {
