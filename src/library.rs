@@ -171,19 +171,18 @@ impl Library {
         busy: &HashSet<PathBuf>,
         today: NaiveDate,
     ) -> anyhow::Result<Changes> {
-        let (mut there, mut gone) = (Vec::new(), Vec::new());
+        let mut there = Vec::new();
         for file in files {
             match scan::look_at(file, &self.root, &self.options) {
                 Sight::File(listed) if !self.has_folder_finding(&listed.path) => there.push(listed),
-                Sight::Gone(path) if !self.has_folder_finding(&path) => gone.push(path),
+                // One that is gone may have another name by now, of which we are told in a moment: nothing vanishes for that.
+                Sight::Gone(path) if !self.files.contains_key(&path) && !self.has_folder_finding(&path) => {}
                 Sight::PassedOver => {}
                 _ => return self.refresh(busy, today),
             }
         }
-        gone.retain(|path| self.files.contains_key(path) && !busy.contains(&self.root.join(path)));
-        gone.sort_unstable();
         there.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok(self.take_in(there, gone, busy, today))
+        Ok(self.take_in(there, Vec::new(), busy, today))
     }
 
     fn has_folder_finding(&self, path: &str) -> bool {

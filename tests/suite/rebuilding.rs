@@ -156,3 +156,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_renamed_file_does_not_vanish_although_its_old_name_is_looked_at_alone() {
+    let mut rebuilt = Rebuilt::new("");
+    rebuilt.folder.write("2025-03-30.md", text(0, &[vec![1, 2], vec![], vec![]]));
+    rebuilt.build();
+    let today = moment("2025-05-22T12:00:00Z").date_naive();
+    rebuilt.folder.rename("2025-03-30.md", "2025-03-30-evening.md");
+    let old = HashSet::from([rebuilt.folder.file("2025-03-30.md")]);
+    let changes = rebuilt.library.refresh_files(&old, &HashSet::new(), today).unwrap();
+    assert_eq!(
+        (changes.changed, changes.removed),
+        (vec!["2025-03-30-evening.md".to_owned()], vec!["2025-03-30.md".to_owned()])
+    );
+    assert_eq!(rebuilt.library.digests().len(), 1);
+}
