@@ -116,11 +116,7 @@ impl Shelves {
         let goes_on = |before: &&Shelves| before.key == key && before.repeated.is_empty() && repeated.is_empty();
         let before = before.filter(goes_on);
         let mut shelves = before.cloned().unwrap_or_else(|| Shelves { key, repeated, ..Shelves::default() });
-        shelves.items.touched.clear();
-        shelves.whole.touched.clear();
-        let touched: Vec<String> =
-            shelves.sections.iter().filter(|(_, it)| !it.touched.is_empty()).map(|(slug, _)| slug.clone()).collect();
-        touched.iter().for_each(|slug| shelves.change(slug, |shelf| shelf.touched.clear()));
+        shelves.settle_down();
         let old = std::mem::take(&mut shelves.digests);
         let mut difference = Difference { is_continued: before.is_some(), ..Difference::default() };
         let (mut at, mut was) = (0, 0);
@@ -182,10 +178,21 @@ impl Shelves {
     fn change(&mut self, slug: &str, change: impl FnOnce(&mut Shelf)) {
         let mut shelf = self.sections.get(slug).cloned().unwrap_or_default();
         change(&mut shelf);
-        if shelf.digests.is_empty() {
-            self.sections.remove_mut(slug);
-        } else {
-            self.sections.insert_mut(slug.to_owned(), shelf);
+        self.sections.insert_mut(slug.to_owned(), shelf);
+    }
+
+    /// Forgets what changed on the way to these shelves: what is on none any more was told of.
+    fn settle_down(&mut self) {
+        self.items.touched.clear();
+        self.whole.touched.clear();
+        let sections = self.sections.iter().filter(|(_, it)| it.digests.is_empty() || !it.touched.is_empty());
+        let sections: Vec<(String, bool)> =
+            sections.map(|(slug, shelf)| (slug.clone(), shelf.digests.is_empty())).collect();
+        for (slug, is_empty) in sections {
+            match is_empty {
+                true => drop(self.sections.remove_mut(&slug)),
+                false => self.change(&slug, |shelf| shelf.touched.clear()),
+            }
         }
     }
 

@@ -172,3 +172,20 @@ fn a_renamed_file_does_not_vanish_although_its_old_name_is_looked_at_alone() {
     );
     assert_eq!(rebuilt.library.digests().len(), 1);
 }
+
+#[test]
+fn a_month_goes_with_the_last_digest_that_a_section_had_in_it() {
+    let mut rebuilt = Rebuilt::new("feeds: {max_bytes: 1}");
+    let (april, may) = ("2025-04-01.md", "2025-05-20.md");
+    rebuilt.folder.write(april, text(2, &[vec![1, 2], vec![], vec![]]));
+    rebuilt.folder.write(may, text(6, &[vec![3], vec![4, 5], vec![]]));
+    let (one, other) = rebuilt.build();
+    assert!(one.contains_key("/papers/archive/2025-05.atom"));
+    assert_eq!(one, other);
+    // In one step the section leaves the one month and comes into the other.
+    rebuilt.folder.write(april, text(2, &[vec![1, 2], vec![6, 7], vec![]]));
+    rebuilt.folder.write(may, text(6, &[vec![3], vec![], vec![]]));
+    rebuilt.now += TimeDelta::minutes(1);
+    let (one, other) = rebuilt.build();
+    assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+}
