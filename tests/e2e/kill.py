@@ -35,12 +35,14 @@ REST_AFTER = 10
 PHASES = ["in the start", "before the ledger", "between ledger and feed", "after the feed"]
 FEWEST = 10
 MOST_ROUNDS = 600
-# No edit may look like an accident: no digest has more items than may vanish at once, and one item at most is away at a time.
+# Of a digest; and one item at most is away at a time.
 MOST_ITEMS = 5
 # Every entry is wanted in the feed. What is dated today is published when it is first seen, at whatever hour this runs.
 SETTINGS = {
     "FEEDMILL_FEEDS_MAX_BYTES": "100000000", "FEEDMILL_FEEDS_DIGESTS": "1000", "FEEDMILL_FEEDS_DAYS": "36500",
     "FEEDMILL_TIME_PUBLISH_AT": "23:59", "FEEDMILL_IDS_AUTHORITY": "digests.example.org",
+    # Hundreds of edits within minutes are what the guard is there for: it adds up what goes and what is corrected in an hour.
+    "FEEDMILL_GUARD_SHARE_PERCENT": "100",
 }
 WORDS = ["amber", "birch", "copper", "delta", "ember", "fjord", "granite", "harbour", "island", "juniper", "kettle", "lantern"]
 
