@@ -96,7 +96,7 @@ pub struct Shelves {
 /// Which digests are others than on the shelves before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// Whether these shelves go on from those before. Otherwise everything is another.
+    /// Whether these shelves go on from those before. Otherwise every digest is new.
     pub is_continued: bool,
     /// The positions of those that are new, or have another neighbour.
     pub around: BTreeSet<usize>,

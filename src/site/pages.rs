@@ -182,8 +182,7 @@ pub(super) fn add(builder: &mut Builder<'_>, digests: &[Arc<Settled>], feeds: &F
     for key in &difference.gone {
         builder.pages.remove_mut(&digest_route(key));
     }
-    let every = (!difference.is_continued).then_some(0..digests.len());
-    for at in every.into_iter().flatten().chain(difference.around.iter().copied().filter(|_| difference.is_continued)) {
+    for at in difference.around.iter().copied() {
         let settled = digests[at].clone();
         let newer = at.checked_sub(1).map(|at| digests[at].clone());
         let older = digests.get(at + 1).cloned();

@@ -2,7 +2,8 @@
 """What others say of the HTTP: REDbot asks for every kind of route, and requests are replayed as readers send them.
 
 REDbot fetches each route in several ways (plain, gzip, conditionally, a range) and judges the answers by the RFCs. Whatever it
-warns of must stand in EXCUSED, with the reason. The readers' headers were taken from their requests or their sources.
+warns of must stand in EXCUSED, with the reason. The readers' headers were taken from their requests or their sources,
+but for those of FreshRSS and NetNewsWire, which are written as they are remembered.
 """
 
 import concurrent.futures
