@@ -47,8 +47,9 @@ impl Default for Options {
 /// A response with its whole body.
 pub type Answer = Response<Full<Bytes>>;
 
-/// Pages run nothing and load nothing but their own style and the images and sounds of items.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; style-src-attr 'unsafe-inline'; \
+/// Pages run nothing but the script that copies an address, which is known by its hash, and load nothing but their own style and
+/// the images and sounds of items. What judges a page in a browser may ask for other files of the site, such as robots.txt.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'sha256-K6RiRLCJ3dYpIPYEz8+c9ynPaEcjp90jj/Qxc82csLY='; connect-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; \
      img-src https: http:; media-src https: http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A cache may go on with an old page for a day while the server cannot be reached.

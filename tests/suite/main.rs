@@ -11,6 +11,7 @@ mod floors;
 mod harness;
 mod http;
 mod identity;
+mod pages;
 mod properties;
 mod publishing;
 mod rebuilding;

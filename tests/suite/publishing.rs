@@ -714,7 +714,8 @@ fn expect_the_same_in_json(site: &Site, folder: &str, documents: &[(String, Stri
 fn a_month_that_is_over_changes_only_with_what_is_in_it() {
     let (mut publication, _) = three_years();
     let archives = |site: &Site| -> BTreeMap<String, String> {
-        let routes = site.pages.keys().filter(|route| route.contains("/archive/"));
+        // Those for readers; the pages of months are for people.
+        let routes = site.pages.keys().filter(|route| route.contains("/archive/") && !route.ends_with('/'));
         routes.map(|route| (route.clone(), page(site, route).hash().to_owned())).collect()
     };
     let before = archives(&publication.site);
