@@ -189,10 +189,12 @@ fn heads<'p>(page: &'p Page, coding: Coding, coded: &Coded) -> &'p Heads {
     })
 }
 
-/// Headers of a page with what the options say now. The place is there already, so nothing grows.
+/// Headers of a page with what the options say now. The value is replaced in its place: `insert` makes room for another first.
 fn fresh(ready: &HeaderMap, options: &Options) -> HeaderMap {
     let mut headers = ready.clone();
-    headers.insert(header::CACHE_CONTROL, options.cache_control.clone());
+    if let Some(value) = headers.get_mut(header::CACHE_CONTROL) {
+        value.clone_from(&options.cache_control);
+    }
     headers
 }
 
