@@ -63,6 +63,8 @@ impl Changes {
 
 #[derive(Debug)]
 struct File {
+    /// As the system names it.
+    file: PathBuf,
     stamp: Stamp,
     /// In their last good version.
     digests: Vec<Arc<Volume>>,
@@ -73,6 +75,8 @@ struct File {
 /// A file that is to be understood anew.
 struct Pending {
     path: String,
+    /// The file as the system names it.
+    file: PathBuf,
     stamp: Stamp,
     /// Its text; none, when there are so many files that each is read again in its turn.
     text: Option<Result<Text, Finding>>,
@@ -252,7 +256,7 @@ impl Library {
         stamp.note_reading();
         let text = self.text(&file, &path);
         let lesson = text.as_ref().ok().and_then(|text| guarded(&path, || text.lesson(&self.rules)).ok().flatten());
-        Pending { path, stamp, text: Some(text).filter(|_| keeps_text), lesson }
+        Pending { path, file, stamp, text: Some(text).filter(|_| keeps_text), lesson }
     }
 
     fn text(&self, file: &Path, path: &str) -> Result<Text, Finding> {
@@ -282,6 +286,7 @@ impl Library {
         let again = others.filter(|(path, file)| !read.contains(path.as_str()) && differs(file));
         let again = again.map(|(path, file)| Pending {
             path: path.clone(),
+            file: file.file.clone(),
             stamp: file.stamp.clone(),
             text: None,
             lesson: file.lesson.clone(),
@@ -292,9 +297,9 @@ impl Library {
 
     /// The digests of a file and what is wrong with it. A digest that is the same as before is the one of before, and of a
     /// file that cannot be used they are the last good ones.
-    fn understand(&self, file: &mut Pending, today: NaiveDate) -> Understood {
-        let Pending { path, text, .. } = file;
-        let text = text.take().unwrap_or_else(|| self.text(&self.root.join(&path), path));
+    fn understand(&self, pending: &mut Pending, today: NaiveDate) -> Understood {
+        let Pending { path, file, text, .. } = pending;
+        let text = text.take().unwrap_or_else(|| self.text(file, path));
         let first_seen = self.memory.first_seen.get(path).copied();
         let surroundings = Surroundings { learnt: Some(&self.learnt), first_seen: Some(first_seen.unwrap_or(today)) };
         let understood = text.and_then(|text| guarded(path, || text.understand(&self.rules, surroundings)));
@@ -313,7 +318,7 @@ impl Library {
     }
 
     fn take(&mut self, file: Pending, understood: Understood, today: NaiveDate, changes: &mut Changes) {
-        let (Pending { path, stamp, lesson, .. }, Understood { digests, findings }) = (file, understood);
+        let (Pending { path, file, stamp, lesson, .. }, Understood { digests, findings }) = (file, understood);
         let before = self.files.remove(&path);
         let (last_good, old_findings) = before.map_or((Vec::new(), Vec::new()), |file| (file.digests, file.findings));
         if digests.iter().any(|digest| digest.is_undated) {
@@ -324,7 +329,7 @@ impl Library {
         }
         changes.new_findings.extend(findings.iter().filter(|finding| !old_findings.contains(finding)).cloned());
         self.exchange(&last_good, &digests);
-        self.files.insert(path, File { stamp, digests, findings, lesson });
+        self.files.insert(path, File { file, stamp, digests, findings, lesson });
     }
 
     /// The digests with names that are unique: of several files with one date and language, the first has the bare key, of

@@ -65,7 +65,11 @@ impl Spool {
     fn write<T: Serialize>(&self, value: &T) -> Option<(u64, usize)> {
         let bytes = postcard::to_stdvec(value).ok()?;
         let begin = self.end.fetch_add(room_of(bytes.len()), Ordering::Relaxed);
-        self.file.write_all_at(&bytes, begin).ok()?;
+        if self.file.write_all_at(&bytes, begin).is_err() {
+            // The disk is full, perhaps of what was written just now.
+            self.free(begin, bytes.len());
+            return None;
+        }
         Some((begin, bytes.len()))
     }
 

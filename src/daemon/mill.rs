@@ -1,9 +1,7 @@
 //! One turn: from the folder to a site that may be shown, with the ledger brought up to date.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -120,9 +118,8 @@ impl Mill {
         }
         let mut library = Library::new(&options.content, options.library.clone(), options.site.rules.clone());
         library.recall(ledger.memory());
-        let folders = ledger.folder().map(Path::to_owned).into_iter().chain([std::env::temp_dir()]);
-        let spools: Vec<io::Result<Arc<Spool>>> = folders.map(|folder| Spool::in_folder(&folder)).collect();
-        match spools.into_iter().find_map(Result::ok) {
+        let mut folders = ledger.folder().map(Path::to_owned).into_iter().chain([std::env::temp_dir()]);
+        match folders.find_map(|folder| Spool::in_folder(&folder).ok()) {
             Some(spool) => library.lay_aside(spool),
             None => tracing::warn!(
                 "neither the state folder nor that of temporary files takes a file: texts stay in memory"
