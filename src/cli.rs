@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// What `--help` says at the end of the first page.
@@ -13,6 +13,7 @@ Begin:
   feedmill show examples/content           how each file is understood
   feedmill init content                    a configuration with what was recognised in a folder
   feedmill check content                   what is wrong in the digests, with file, line and remedy
+  feedmill new --content content           the next digest's file, to be written
   feedmill build content --output public   the same site as files
   feedmill explain https://example.org/a   what became of an entry, as its ledger knows it
 
@@ -50,6 +51,11 @@ pub enum Command {
     Show(Show),
     /// Look at a folder and write a configuration with what was recognised
     Init(Init),
+    /// Begin the next digest: a file with the sections used so far, named as the others are
+    ///
+    /// Prints the name of the file. It is a draft, so that nobody sees it half-written: take `draft: true` out when it is
+    /// finished. Nothing is ever overwritten.
+    New(New),
     /// Let through, once, what the publish guard holds back
     ///
     /// Prints what would become of which entries, and confirms just that: another change is held back again. A running server
@@ -177,6 +183,19 @@ pub struct Init {
     /// The file to write, which must not be there yet; - prints it
     #[arg(long, short, value_name = "FILE", default_value = "feedmill.yaml")]
     pub output: PathBuf,
+}
+
+/// `feedmill new`.
+#[derive(Debug, Args)]
+pub struct New {
+    /// The date of the digest, as 2026-03-09 [default: when the next is expected, from the rhythm so far]
+    pub date: Option<NaiveDate>,
+    /// The folder of digests [default: content.folder of the configuration]
+    #[arg(long, value_name = "DIR")]
+    pub content: Option<PathBuf>,
+    /// See [`Common`].
+    #[command(flatten)]
+    pub common: Common,
 }
 
 /// `feedmill confirm`.

@@ -639,6 +639,7 @@ fn rules(config: &Config) -> anyhow::Result<Rules> {
         sections: known.collect(),
         unknown,
         language: language(config)?,
+        shows_drafts: false,
         max_items: config.content.max_items,
         max_nesting: config.content.max_nesting,
         section_level: config.sections.level,

@@ -29,6 +29,7 @@ use delta::{Numbered, Past};
 pub use look::{CONTRAST, Colour, Colours, Logo, Look};
 pub use page::{Coded, Coding, Heads, Kind, Page};
 pub use retired::{FAREWELL_DAYS, Retired};
+pub use rhythm::Rhythm;
 
 /// Pages by route; those of the next site share what did not change.
 pub type Pages = rpds::RedBlackTreeMapSync<String, Arc<Page>>;
@@ -149,7 +150,7 @@ impl Site {
                 builder.feed(farewell);
                 builder.add(&farewell.route, pages::section(farewell, &mains), pages::MEDIA_TYPE);
             }
-            let page = Page::new(pages::gone(ended, &feeds, &mains), pages::MEDIA_TYPE, now);
+            let page = Page::new(pages::gone(ended, &mains), pages::MEDIA_TYPE, now);
             gone.insert(ended.slug.clone(), Arc::new(page));
         }
         let not_found = builder.page("", pages::not_found(&feeds, &mains), pages::MEDIA_TYPE);

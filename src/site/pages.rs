@@ -278,6 +278,7 @@ struct Placed<'a> {
 #[template(path = "not_found.html")]
 struct NotFound<'a> {
     frame: Frame<'a>,
+    sections: &'a [Feed],
 }
 
 #[derive(Template)]
@@ -419,14 +420,14 @@ fn nearest(digests: &[Arc<Settled>], positions: impl Iterator<Item = usize>) -> 
 pub(super) fn not_found(feeds: &Feeds, mains: &Mains) -> String {
     let language = feeds.all.language.as_deref();
     let title = Words::of(language.unwrap_or(DEFAULT_LANGUAGE)).not_found;
-    let frame = Frame::new(title, &feeds.all, feeds.iter(), mains, "/", language);
-    render(&NotFound { frame: Frame { is_listed: false, ..frame } })
+    let frame = mains.frame(title, &mains.all, "/", language);
+    render(&NotFound { frame: Frame { is_listed: false, ..frame }, sections: &feeds.sections })
 }
 
 /// What is shown for everything of a section that has ended.
-pub(super) fn gone(ended: &Ended, feeds: &Feeds, mains: &Mains) -> String {
+pub(super) fn gone(ended: &Ended, mains: &Mains) -> String {
     let Ended { name, instead: (title, route), .. } = ended;
-    let frame = Frame::new(name, &feeds.all, feeds.iter(), mains, "/", feeds.all.language.as_deref());
+    let frame = mains.frame(name, &mains.all, "/", mains.all.language.as_deref());
     render(&Gone { frame: Frame { is_listed: false, ..frame }, name, title, route })
 }
 

@@ -10,10 +10,14 @@ const DATES: usize = 16;
 
 /// How often something comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rhythm {
+pub enum Rhythm {
+    /// Every day.
     Daily,
+    /// Monday to Friday.
     Weekdays,
+    /// Once a week, on this day.
     Weekly(Weekday),
+    /// Once a month.
     Monthly,
     /// Every so many days.
     Every(u32),
@@ -22,7 +26,7 @@ pub(super) enum Rhythm {
 impl Rhythm {
     /// The rhythm of dates that come newest first; one that comes twice in a row counts once. `None` for too few, and for those
     /// that follow none.
-    pub(super) fn of(dates: impl IntoIterator<Item = NaiveDate>) -> Option<Rhythm> {
+    pub fn of(dates: impl IntoIterator<Item = NaiveDate>) -> Option<Rhythm> {
         let mut newest: Vec<NaiveDate> = Vec::new();
         for date in dates {
             if newest.last() != Some(&date) {
@@ -57,7 +61,7 @@ impl Rhythm {
     }
 
     /// The date on which the next is expected after the last one.
-    pub(super) fn next(self, last: NaiveDate) -> Option<NaiveDate> {
+    pub fn next(self, last: NaiveDate) -> Option<NaiveDate> {
         let after = |days: u32| last.checked_add_days(Days::new(u64::from(days)));
         match self {
             Rhythm::Daily => after(1),
