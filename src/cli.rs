@@ -13,6 +13,7 @@ Begin:
   feedmill show examples/content           how each file is understood
   feedmill init content                    a configuration with what was recognised in a folder
   feedmill check content                   what is wrong in the digests, with file, line and remedy
+  feedmill serve --preview content         the same for those who write: drafts, findings, pages that follow each save
   feedmill new --content content           the next digest's file, to be written
   feedmill build content --output public   the same site as files
   feedmill explain https://example.org/a   what became of an entry, as its ledger knows it
@@ -98,6 +99,10 @@ pub struct Serve {
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// For those who write, on this machine alone: drafts and digests of days to come are there, findings stand beside the
+    /// items, an open page looks again when the file is saved, and nothing is kept in the state folder
+    #[arg(long)]
+    pub preview: bool,
 }
 
 /// `feedmill build`.

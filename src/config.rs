@@ -588,6 +588,7 @@ fn resolve(config: &Config, folder: &Path, overrides: &Overrides) -> anyhow::Res
             retired: retired(&config.sections)?,
             moved: moved(&config.sections)?,
             look: Arc::new(look(&config.look, folder)?),
+            preview: None,
         },
         server: server_options(&config.server)?,
         listen,
@@ -879,6 +880,7 @@ fn server_options(keys: &ServerKeys) -> anyhow::Result<server::Options> {
     let mut respond = respond::Options::new(keys.max_age_seconds);
     respond.deltas = keys.deltas;
     Ok(server::Options {
+        is_preview: false,
         header_timeout: Duration::from_secs(keys.header_seconds),
         stall_timeout: Duration::from_secs(keys.stall_seconds),
         drain_timeout: Duration::from_secs(keys.drain_seconds),

@@ -9,6 +9,7 @@ mod look;
 mod opml;
 mod page;
 mod pages;
+mod preview;
 mod retired;
 mod rhythm;
 mod sitemap;
@@ -23,8 +24,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::digest::Rules;
 use crate::feed::archive::Month;
 use crate::feed::{self, Feed, Shelves};
+use crate::finding::Finding;
 use crate::ledger::{self, Settled, Shown, Snapshot, Validator, Validators};
 use delta::{Numbered, Past};
+use preview::Preview;
 
 pub use look::{CONTRAST, Colour, Colours, Logo, Look};
 pub use page::{Coded, Coding, Heads, Kind, Page};
@@ -93,6 +96,8 @@ pub struct Options {
     pub moved: BTreeMap<String, String>,
     /// How pages look.
     pub look: Arc<Look>,
+    /// What stands beside digests for those who write them; nothing where readers look.
+    pub preview: Option<Arc<[Finding]>>,
 }
 
 /// Names under which people look for feeds, and where they are.
@@ -138,7 +143,8 @@ impl Site {
         for feed in feeds.iter() {
             builder.feed(feed);
         }
-        let mains = Arc::new(pages::Mains::of(&feeds, &options.look));
+        let preview = options.preview.clone().map(|findings| Preview::new(findings, digests));
+        let mains = Arc::new(pages::Mains::of(&feeds, &options.look, preview));
         for month in &feeds.months {
             builder.month(month, &mains);
         }

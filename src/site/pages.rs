@@ -14,6 +14,7 @@ use url::Url;
 use super::Builder;
 use super::calendar::{self, Year, day_anchor, month_of, month_route};
 use super::look::Look;
+use super::preview::{self, Notes, Preview};
 use super::retired::Ended;
 use super::rhythm::Rhythm;
 use super::sitemap;
@@ -22,6 +23,7 @@ use crate::digest::text::{cut, is_right_to_left};
 use crate::digest::{Digest, Section};
 use crate::feed::archive::Month;
 use crate::feed::{self, Feed, Feeds, absolute, digest_route};
+use crate::finding::Finding;
 use crate::ledger::{Identity, Settled, Standing};
 
 /// The media type, with its charset.
@@ -153,11 +155,13 @@ pub(super) struct Mains {
     all: Feed,
     digests: Feed,
     look: Arc<Look>,
+    preview: Option<Preview>,
 }
 
 impl Mains {
-    pub(super) fn of(feeds: &Feeds, look: &Arc<Look>) -> Mains {
-        Mains { all: feeds.all.without_entries(), digests: feeds.digests.without_entries(), look: look.clone() }
+    pub(super) fn of(feeds: &Feeds, look: &Arc<Look>, preview: Option<Preview>) -> Mains {
+        let (all, digests) = (feeds.all.without_entries(), feeds.digests.without_entries());
+        Mains { all, digests, look: look.clone(), preview }
     }
 
     /// What stands around a page about one of these feeds, or another.
@@ -186,6 +190,10 @@ struct Home<'a> {
     since: Option<String>,
     cards: Vec<Card<'a>>,
     digests: Vec<Line<'a>>,
+    /// For those who write.
+    findings: Vec<preview::Told<'a>>,
+    /// How many there are beside these.
+    more_findings: usize,
 }
 
 /// A section on the first page.
@@ -256,6 +264,8 @@ struct DigestPage<'a> {
     has_contents: bool,
     newer: Option<Line<'a>>,
     older: Option<Line<'a>>,
+    /// For those who write.
+    findings: Vec<&'a Finding>,
 }
 
 /// A section of a digest.
@@ -272,6 +282,8 @@ struct Placed<'a> {
     identity: &'a Identity,
     /// What stands in its place, when its author took it back.
     notice: Option<String>,
+    /// For those who write.
+    findings: Vec<&'a Finding>,
 }
 
 #[derive(Template)]
@@ -306,7 +318,10 @@ pub(super) fn add(
     for key in &difference.gone {
         builder.pages.remove_mut(&digest_route(key));
     }
-    for at in touched(digests, &difference.around) {
+    // Findings come and go without any digest being another.
+    let others =
+        if mains.preview.is_some() { (0..digests.len()).collect() } else { touched(digests, &difference.around) };
+    for at in others {
         let settled = digests[at].clone();
         let (newer, older) = neighbours(digests, at);
         let (newer, older) = (newer.map(|at| digests[at].clone()), older.map(|at| digests[at].clone()));
@@ -316,7 +331,7 @@ pub(super) fn add(
         });
     }
     add_lists(builder, digests, feeds, mains);
-    add_files(builder, &mains.look);
+    add_files(builder, mains);
 }
 
 /// The lists of all digests, which are made of what is known without their texts.
@@ -360,11 +375,13 @@ fn forget_months(builder: &mut Builder<'_>, months: &BTreeSet<NaiveDate>) {
 }
 
 /// What pages load, and what programs ask for.
-fn add_files(builder: &mut Builder<'_>, look: &Look) {
+fn add_files(builder: &mut Builder<'_>, mains: &Mains) {
+    let look = &mains.look;
     let (sitemap, feeds) = (absolute(builder.base_url, sitemap::INDEX), absolute(builder.base_url, "/feeds.opml"));
     let robots = format!("User-agent: *\nAllow: /\nSitemap: {sitemap}\n# All feeds: {feeds}\n");
     builder.add("/robots.txt", robots, TEXT_TYPE);
-    builder.add("/style.css", look.style(), STYLE_TYPE);
+    let style = look.style() + if mains.preview.is_some() { preview::STYLE } else { "" };
+    builder.add("/style.css", style, STYLE_TYPE);
     let icon: &[u8] = include_bytes!("favicon.ico");
     builder.add("/favicon.ico", icon, ICON_TYPE);
     if let Some(logo) = &look.logo {
@@ -450,6 +467,7 @@ fn home(digests: &[Arc<Settled>], feeds: &Feeds, mains: &Mains) -> String {
         rhythm: rhythm_of(feed, words),
         newest: &feed.entries[..feed.entries.len().min(CARD_TITLES)],
     });
+    let (findings, more_findings) = mains.preview.as_ref().map(Preview::all).unwrap_or_default();
     let site = json!({
         "@context": "https://schema.org",
         "@type": "WebSite",
@@ -465,6 +483,8 @@ fn home(digests: &[Arc<Settled>], feeds: &Feeds, mains: &Mains) -> String {
         since: dates().next_back().map(|first| words.digests_since(digests.len(), first)),
         cards: cards.collect(),
         digests: digests.iter().take(LATEST_DIGESTS).map(|settled| line(settled)).collect(),
+        findings,
+        more_findings,
         frame: Frame { data: Some(for_machines(&site)), ..frame },
     })
 }
@@ -581,13 +601,15 @@ fn digest<'a>(
 ) -> String {
     let opened = settled.open();
     let digest = &*opened.digest;
+    let Notes { head: findings, mut beside } =
+        mains.preview.as_ref().map(|it| it.of(settled, &opened)).unwrap_or_default();
     let parts = opened.sections().map(|(section, items)| {
         let placed = items.into_iter().map(|(item, identity)| {
             let notice = match &identity.standing {
                 Standing::Retracted { reason } => Some(feed::notice(retracted, reason)),
                 _ => None,
             };
-            Placed { item, identity, notice }
+            Placed { item, identity, notice, findings: beside.remove(&identity.anchor).unwrap_or_default() }
         });
         Part { section, items: placed.collect(), heading: if section.title.is_empty() { "h2" } else { "h3" } }
     });
@@ -606,7 +628,7 @@ fn digest<'a>(
     frame.kind = "article";
     frame.data = Some(for_machines(&article(settled, digest, &frame)));
     let has_contents = parts.iter().filter(|part| !part.section.title.is_empty()).count() > 1;
-    render(&DigestPage { frame, digest, parts, has_contents, newer, older })
+    render(&DigestPage { frame, digest, parts, has_contents, newer, older, findings })
 }
 
 /// What a digest is to search engines (schema.org).
