@@ -329,7 +329,7 @@ impl Settler<'_> {
             if standing != Standing::Withdrawn || before.is_some() {
                 self.note(before, record, (&id, &digest.key), Some(item), &item.title);
             } else if known.is_none() {
-                self.note_unseen(record, (&id, &digest.key), item);
+                self.note_unseen(&record, (&id, &digest.key), item);
             }
             items.push(Identity { id, anchor, published, updated, standing });
         }
@@ -427,8 +427,8 @@ impl Settler<'_> {
     }
 
     /// Notes an item that was taken back before it was published, so that its id is never another's.
-    fn note_unseen(&mut self, record: Record, (id, digest): (&str, &str), item: &Item) {
-        let record = Record { gone: Some(record.published), retracted: Some(record.published), ..record };
+    fn note_unseen(&mut self, record: &Record, (id, digest): (&str, &str), item: &Item) {
+        let record = Record { gone: Some(record.published), retracted: Some(record.published), ..record.clone() };
         self.changes.entries.push(Change {
             what: What::Retracted,
             id: id.to_owned(),
