@@ -30,6 +30,21 @@ pub struct Changes {
     pub(super) last: Last,
 }
 
+impl Changes {
+    /// The digests of which anything is new or another than before, by their keys and those of their families.
+    pub fn touched(&self) -> HashSet<&str> {
+        let entries = self.entries.iter().map(|change| change.digest.as_str());
+        entries.chain(self.sources.iter().map(|(key, _)| key.as_str())).collect()
+    }
+}
+
+impl Change {
+    /// When it was first published.
+    pub fn published(&self) -> Moment {
+        self.record.published
+    }
+}
+
 /// An entry that is new, or another than before.
 #[derive(Debug, Clone)]
 pub struct Change {

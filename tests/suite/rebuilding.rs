@@ -9,7 +9,7 @@ use feedmill::library::Library;
 use feedmill::site::Site;
 use proptest::prelude::*;
 
-use crate::harness::{Folder, moment, options};
+use crate::harness::{Folder, bodies, moment, options};
 
 /// Something an author does to one of a few files.
 #[derive(Debug, Clone)]
@@ -82,12 +82,6 @@ struct Rebuilt {
     ledger: Ledger,
     site: Option<Site>,
     now: DateTime<Utc>,
-}
-
-fn bodies(site: &Site) -> BTreeMap<String, String> {
-    let pages =
-        site.pages.iter().map(|(route, page)| (route.clone(), String::from_utf8_lossy(page.body()).into_owned()));
-    pages.collect()
 }
 
 impl Rebuilt {
