@@ -37,7 +37,7 @@ use outline::{Kind, Outline};
 use section::Gatherer;
 use source::Source;
 
-pub use learnt::{Learnt, Lesson, Tally};
+pub use learnt::{Headings, Learnt, Lesson, Tally};
 pub use name::{check_rules, comparable, slug_of};
 pub use rules::{DateRules, DateSource, Dedupe, IssueDates, ItemForm, Prose, Rules, SectionRule, Unknown};
 pub use volume::Volume;
@@ -251,7 +251,7 @@ impl Text {
     }
 
     /// What the file teaches about its folder; `None` when it is no digest.
-    pub fn lesson(&self, rules: &Rules) -> Option<Lesson> {
+    pub fn lesson(&self, rules: &Rules) -> Option<(Lesson, Headings)> {
         if self.refused.is_some() && !self.is_shown_draft(rules) {
             return None;
         }

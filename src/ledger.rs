@@ -253,6 +253,11 @@ struct Record {
 }
 
 impl Record {
+    /// Whether it was taken back before it was published.
+    fn is_unseen(&self) -> bool {
+        self.gone == Some(self.published) && self.retracted == self.gone
+    }
+
     /// The second of its last change, when that is not also the one of its publication: another change makes it free.
     fn superseded(&self) -> Option<i64> {
         Some(self.updated.timestamp()).filter(|second| *second != self.published.timestamp())
@@ -322,7 +327,9 @@ impl Records {
     }
 
     fn take(&mut self, name: String, is_digest: bool, record: Record) {
-        self.taken.extend([record.published.timestamp(), record.updated.timestamp()]);
+        if !record.is_unseen() {
+            self.taken.extend([record.published.timestamp(), record.updated.timestamp()]);
+        }
         if !is_digest {
             self.items.insert(name, record);
             return;
@@ -362,10 +369,6 @@ impl Past for Records {
         let gone = record.and_then(|record| record.gone);
         // What went with its digest was there until then, and what is taken back stands in its file.
         gone.is_none_or(|gone| self.went.contains_key(&gone))
-    }
-
-    fn published(&self, id: &str) -> Option<i64> {
-        self.items.get(id).map(|record| record.published.timestamp())
     }
 }
 
@@ -650,7 +653,8 @@ impl Ledger {
             }
         }
         (rows.entries, rows.waiting, rows.sources) = (changes.entries, changes.waiting, changes.sources);
-        (rows.renamed, rows.texts) = (changes.recognised.renamed, changes.recognised.texts);
+        rows.places = changes.recognised.places().map(|(id, place, text)| (id.to_owned(), place, text)).collect();
+        rows.renamed = changes.recognised.renamed;
         if !self.is_pinned {
             rows.publication.extend(self.authority.iter().map(|authority| (AUTHORITY.to_owned(), authority.clone())));
         }

@@ -15,7 +15,7 @@ mod rhythm;
 mod sitemap;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,7 +25,7 @@ use crate::digest::Rules;
 use crate::feed::archive::Month;
 use crate::feed::{self, Feed, Shelves};
 use crate::finding::Finding;
-use crate::ledger::{self, Settled, Shown, Snapshot, Validator, Validators};
+use crate::ledger::{self, Changes, Settled, Shown, Snapshot, Validator, Validators};
 use delta::{Numbered, Past};
 use preview::Preview;
 
@@ -205,6 +205,33 @@ impl Site {
             next: None,
             look: options.look.clone(),
         }
+    }
+
+    /// Beside what was kept, the pages of digests and the documents of months that are the same in a site which is held back.
+    /// `digests` are those of that site, and `changes` what it would change.
+    #[must_use]
+    pub fn with_untouched(mut self, held_back: &Site, digests: &[Arc<Settled>], changes: &Changes) -> Site {
+        let touched = changes.touched();
+        let mut months: HashSet<String> =
+            changes.entries.iter().map(|change| feed::archive::month(change.published())).collect();
+        for settled in digests {
+            if touched.contains(&*settled.key) || touched.contains(settled.digest.key.as_str()) {
+                let items = settled.items();
+                months.extend(items.iter().chain([&settled.identity]).map(|it| feed::archive::month(it.published)));
+                continue;
+            }
+            let route = feed::digest_route(&settled.key);
+            if let Some(page) = held_back.pages.get(&route) {
+                self.pages.insert_mut(route, page.clone());
+            }
+        }
+        for (route, page) in held_back.pages.iter() {
+            let Some((folder, month)) = feed::archive::month_of(route) else { continue };
+            if !months.contains(month) && self.pages.contains_key(&format!("{folder}atom.xml")) {
+                self.pages.insert_mut(route.clone(), page.clone());
+            }
+        }
+        self
     }
 
     /// What of it outlasts the process.

@@ -42,6 +42,8 @@ pub struct Outcome {
     pub changes: Changes,
     /// What is to be shown.
     pub verdict: Verdict,
+    /// What an earlier process showed, where a change is held back and no whole site can go on being shown.
+    pub restored: Option<Box<Site>>,
     /// When another turn would show something else without any file changing.
     pub next: Option<DateTime<Utc>>,
     /// How long it took.
@@ -175,7 +177,13 @@ impl Mill {
         if *reason != Reason::Always && !changes.any() && !is_preview {
             let written = self.ledger.write_again();
             self.tell_written(&written);
-            return Ok(Outcome { changes, verdict: Verdict::Same, next: None, elapsed: begun.elapsed() });
+            return Ok(Outcome {
+                changes,
+                verdict: Verdict::Same,
+                restored: None,
+                next: None,
+                elapsed: begun.elapsed(),
+            });
         }
         let seen_at = if is_preview { preview::moment(self.library.digests(), now) } else { now };
         let (settlement, change) = self.ledger.settle(self.library.digests(), seen_at, &options.ids);
@@ -187,10 +195,15 @@ impl Mill {
         let is_confirmed = self.is_confirmed(held.as_ref());
         let held = held.filter(|_| !is_confirmed);
         self.tell_state_folder(held.as_ref());
+        let mut restored = None;
         let verdict = match held {
             Some(held) => {
                 let written = self.ledger.commit_waiting(&change);
                 self.tell_written(&written);
+                if previous.is_none_or(|previous| previous.is_partial) {
+                    let last = self.last_shown()?.with_untouched(&site, &settlement.digests, &change);
+                    restored = Some(Box::new(last));
+                }
                 Verdict::Held(held)
             }
             None => {
@@ -202,7 +215,7 @@ impl Mill {
                 Verdict::Site(Box::new(site))
             }
         };
-        Ok(Outcome { changes, verdict, next, elapsed: begun.elapsed() })
+        Ok(Outcome { changes, verdict, restored, next, elapsed: begun.elapsed() })
     }
 
     /// Keeps what is shown now, so that it can be shown when the next start is held back; after readers can see it.
@@ -213,7 +226,7 @@ impl Mill {
         self.ledger.keep_pages(|route| Some(site.pages.get(route)?.body().clone()))
     }
 
-    /// What was shown last, as far as the ledger kept it.
+    /// What was shown last, as far as the ledger kept it: what is made with the site.
     ///
     /// # Errors
     /// When the ledger cannot be read.

@@ -4,7 +4,6 @@
 //! link, else the title, else, without any link, the text. What a newcomer gets wrong: an id that was given once is never given to another item, not even when its own is
 //! gone, for readers still have it.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -33,14 +32,15 @@ impl Print {
     }
 }
 
-/// Everything published, by the key of its digest.
+/// Everything published, by the key of its digest: first what was there at the last look, as it stood in the file, then what was
+/// not.
 #[derive(Debug, Default)]
 pub(super) struct Prints {
     by_digest: HashMap<String, Vec<Print>>,
 }
 
 impl Prints {
-    /// Takes in an item that an earlier run published.
+    /// Takes in an item that an earlier run published, after those that stood before it.
     pub(super) fn recall(&mut self, item: &Published, text: Option<Hash>, digest: &str, options: &Options) {
         let (story, title) = (story_of(item.link.as_deref(), options), number(&normalized(&item.title)));
         let print = Print { id: item.id.clone(), story, title, text };
@@ -105,15 +105,7 @@ impl Prints {
                 absent.remove(&old);
                 recognised.renamed.push((old, key.to_owned()));
             }
-            // As they stood when they were published, whichever run it was.
-            known.sort_by_key(|print| Reverse(past.published(&print.id)));
-            let before_them = known.clone();
             let mut ids = ids(&items, &wanted, key, &mut known, past, options).into_iter();
-            let texts = known
-                .iter()
-                .enumerate()
-                .filter(|(at, print)| before_them.get(*at).map(|it| it.text) != Some(print.text));
-            recognised.texts.extend(texts.filter_map(|(_, print)| Some((print.id.clone(), print.text?))));
             if before != Some(&known) {
                 recognised.prints.push((key.to_owned(), known));
             }
@@ -144,8 +136,14 @@ pub(super) struct Recognised {
     pub(super) prints: Vec<(String, Vec<Print>)>,
     /// Digests that have another date: the keys before and now.
     pub(super) renamed: Vec<(String, String)>,
-    /// Items whose words are others, or were unknown, by id.
-    pub(super) texts: Vec<(String, Hash)>,
+}
+
+impl Recognised {
+    /// Each item of those digests: its id, its place, and its words as far as they are known.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&str, usize, Option<Hash>)> {
+        let prints = self.prints.iter().flat_map(|(_, prints)| prints.iter().enumerate());
+        prints.map(|(place, print)| (print.id.as_str(), place, print.text))
+    }
 }
 
 /// What is known of ids.
@@ -154,8 +152,6 @@ pub(super) trait Past {
     fn is_given(&self, id: &str) -> bool;
     /// Whether it was there at the last look at its digest.
     fn was_there(&self, id: &str) -> bool;
-    /// The second of its publication, if it was published.
-    fn published(&self, id: &str) -> Option<i64>;
 }
 
 /// Anchor and id of an item.
@@ -192,7 +188,7 @@ fn story_of(link: Option<&str>, options: &Options) -> Option<u64> {
     link.map(|link| number(&canonical_link(link, options)))
 }
 
-/// Anchor and id of each item; what was published is brought up to date.
+/// Anchor and id of each item; what was published is brought up to date, in the order in which it stands now.
 fn ids(
     items: &[&Item],
     wanted: &[Features],
@@ -205,19 +201,19 @@ fn ids(
     let claims = claims(items, wanted, known, past);
     let mut taken: HashMap<String, u32> = known.iter().map(|print| (print.anchor().to_owned(), 1)).collect();
     let fixed: HashSet<String> = items.iter().filter_map(|item| fixed_id(item)).collect();
-    let mut ids = Vec::with_capacity(items.len());
-    for ((item, &Features { story, title, text, .. }), claim) in items.iter().zip(wanted).zip(claims) {
+    let mut there = Vec::with_capacity(items.len());
+    for ((item, &Features { story, title, text, .. }), claim) in items.iter().zip(wanted).zip(&claims) {
         let id = match claim {
-            Some(at) => known[at].id.clone(),
+            Some(at) => known[*at].id.clone(),
             None => options.tag(&format!("{key}/{}", new_anchor(item, &fixed, &mut taken, &is_new, options))),
         };
-        let print = Print { id, story, title, text: Some(text) };
-        ids.push((print.anchor().to_owned(), print.id.clone()));
-        match claim {
-            Some(at) => known[at] = print,
-            None => known.push(print),
-        }
+        there.push(Print { id, story, title, text: Some(text) });
     }
+    let ids = there.iter().map(|print| (print.anchor().to_owned(), print.id.clone())).collect();
+    let claimed: HashSet<usize> = claims.into_iter().flatten().collect();
+    let others = known.drain(..).enumerate().filter(|(at, _)| !claimed.contains(at));
+    there.extend(others.map(|(_, print)| print));
+    *known = there;
     ids
 }
 
@@ -281,7 +277,7 @@ impl Claims {
         self.of[item].is_none() && !self.is_new[item]
     }
 
-    /// The same mark, in the order in which they were published; first what was there at the last look.
+    /// The same mark, in the order in which they stood; first what was there at the last look.
     fn in_order<M: Eq + std::hash::Hash>(
         &mut self,
         of_item: impl Fn(usize) -> Option<M>,

@@ -30,6 +30,21 @@ pub struct Changes {
     pub(super) last: Last,
 }
 
+impl Changes {
+    /// The digests of which anything is new or another than before, by their keys and those of their families.
+    pub fn touched(&self) -> HashSet<&str> {
+        let entries = self.entries.iter().map(|change| change.digest.as_str());
+        entries.chain(self.sources.iter().map(|(key, _)| key.as_str())).collect()
+    }
+}
+
+impl Change {
+    /// When it was first published.
+    pub fn published(&self) -> Moment {
+        self.record.published
+    }
+}
+
 /// An entry that is new, or another than before.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -317,7 +332,8 @@ impl Settler<'_> {
         let mut next = published;
         let mut items = Vec::with_capacity(digest.len());
         for ((_, item), (anchor, id)) in digest.items().zip(names) {
-            let before = self.records.items.get(&id);
+            let known = self.records.items.get(&id);
+            let before = known.filter(|record| !record.is_unseen());
             self.there.extend(before.map(|_| id.clone()));
             let first = late.next().flatten().unwrap_or(next);
             next -= TimeDelta::seconds(1);
@@ -327,6 +343,8 @@ impl Settler<'_> {
             let (published, updated) = (record.published, record.updated);
             if standing != Standing::Withdrawn || before.is_some() {
                 self.note(before, record, (&id, &digest.key), Some(item), &item.title);
+            } else if known.is_none() {
+                self.note_unseen(&record, (&id, &digest.key), item);
             }
             items.push(Identity { id, anchor, published, updated, standing });
         }
@@ -355,7 +373,9 @@ impl Settler<'_> {
     /// The moments of the items that join a published digest, in file order. They are given before those of corrections, so
     /// that they are as near to now as can be.
     fn late(&mut self, digest: &Digest, names: &[Name]) -> Vec<Option<Moment>> {
-        let is_late = |item: &Item, id: &String| item.retracted.is_none() && !self.records.items.contains_key(id);
+        let is_late = |item: &Item, id: &String| {
+            item.retracted.is_none() && self.records.items.get(id).is_none_or(Record::is_unseen)
+        };
         let late: Vec<bool> = digest.items().zip(names).map(|((_, item), (_, id))| is_late(item, id)).collect();
         late.into_iter().map(|is_late| is_late.then(|| self.news())).collect()
     }
@@ -417,6 +437,20 @@ impl Settler<'_> {
             is_digest: item.is_none(),
             title: title.to_owned(),
             link: item.and_then(|item| item.link.clone()),
+            record,
+        });
+    }
+
+    /// Notes an item that was taken back before it was published, so that its id is never another's.
+    fn note_unseen(&mut self, record: &Record, (id, digest): (&str, &str), item: &Item) {
+        let record = Record { gone: Some(record.published), retracted: Some(record.published), ..record.clone() };
+        self.changes.entries.push(Change {
+            what: What::Retracted,
+            id: id.to_owned(),
+            digest: digest.to_owned(),
+            is_digest: false,
+            title: item.title.clone(),
+            link: item.link.clone(),
             record,
         });
     }

@@ -33,7 +33,7 @@ const LOCK: &str = "lock";
 const BUSY: Duration = Duration::from_secs(5);
 
 /// The steps from an empty file to the present schema; `user_version` counts those done. A step is never changed.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE digest (
         key TEXT PRIMARY KEY,
@@ -118,6 +118,13 @@ const MIGRATIONS: [&str; 4] = [
     ALTER TABLE item ADD COLUMN text BLOB;
     ALTER TABLE loss ADD COLUMN is_correction INTEGER NOT NULL DEFAULT 0;
 ",
+    // Until the next look, items stand as they were published: the first of a digest is the newest.
+    "
+    ALTER TABLE item ADD COLUMN place INTEGER;
+    UPDATE item SET place = placed.place FROM (
+        SELECT id, row_number() OVER (PARTITION BY digest ORDER BY unixepoch(published) DESC, id) AS place FROM item
+    ) AS placed WHERE placed.id = item.id;
+",
 ];
 
 /// What a commit writes.
@@ -128,7 +135,8 @@ pub(super) struct Rows {
     pub(super) waiting: Vec<(String, bool)>,
     pub(super) sources: Vec<(String, Made)>,
     pub(super) renamed: Vec<(String, String)>,
-    pub(super) texts: Vec<(String, Hash)>,
+    /// Of items: their ids, their places in their digests, and their words as far as they are known.
+    pub(super) places: Vec<(String, usize, Option<Hash>)>,
     pub(super) sections: Vec<(String, String, Strength)>,
     pub(super) first_seen: Vec<(String, NaiveDate)>,
     pub(super) publication: Vec<(String, String)>,
@@ -148,7 +156,7 @@ impl Rows {
             waiting,
             sources,
             renamed,
-            texts,
+            places,
             sections,
             first_seen,
             publication,
@@ -160,7 +168,7 @@ impl Rows {
             && waiting.is_empty()
             && sources.is_empty()
             && renamed.is_empty()
-            && texts.is_empty()
+            && places.is_empty()
             && sections.is_empty()
             && first_seen.is_empty()
             && publication.is_empty()
@@ -253,10 +261,9 @@ impl Store {
         while let Some(row) = rows.next()? {
             records.take(row.get(5)?, true, record(row)?);
         }
-        // As they stood in their digests: the first is the newest.
+        // As they stood in their digests.
         let mut items = self.connection.prepare(
-            "SELECT published, updated, hash, gone, retracted, id, title, link, digest, text FROM item \
-             ORDER BY published DESC, id",
+            "SELECT published, updated, hash, gone, retracted, id, title, link, digest, text FROM item ORDER BY digest, place",
         )?;
         let mut rows = items.query([])?;
         while let Some(row) = rows.next()? {
@@ -417,8 +424,8 @@ fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
     for change in &rows.entries {
         write_entry(transaction, change, rows.at)?;
     }
-    for (id, text) in &rows.texts {
-        run("UPDATE item SET text = ? WHERE id = ?", &[text, id])?;
+    for (id, place, text) in &rows.places {
+        run("UPDATE item SET place = ?, text = ? WHERE id = ?", &[&i64::try_from(*place).ok(), text, id])?;
     }
     for (key, waits) in &rows.waiting {
         let sql = if *waits {

@@ -1,6 +1,6 @@
 //! The language of the suite: a folder of files, a daemon that serves it, a request and what comes back.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -263,4 +263,11 @@ pub fn digest(date: &str, sections: &[(&str, &[&str])]) -> String {
         }
     }
     text
+}
+
+/// All pages by their routes.
+pub fn bodies(site: &Site) -> BTreeMap<String, String> {
+    let pages =
+        site.pages.iter().map(|(route, page)| (route.clone(), String::from_utf8_lossy(page.body()).into_owned()));
+    pages.collect()
 }
