@@ -1,7 +1,7 @@
 //! One turn: from the folder to a site that may be shown, with the ledger brought up to date.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -10,7 +10,6 @@ use super::preview;
 use crate::ledger::{self, Held, Judgement, Ledger, Snapshot, guard, hold};
 use crate::library::{self, Changes, Library};
 use crate::site::{self, Site};
-use crate::spool::Spool;
 
 /// What a turn works with.
 #[derive(Debug, Clone)]
@@ -121,9 +120,8 @@ impl Mill {
         }
         let mut library = Library::new(&options.content, options.library.clone(), options.site.rules.clone());
         library.recall(ledger.memory());
-        let mut folders = ledger.folder().map(Path::to_owned).into_iter().chain([std::env::temp_dir()]);
-        match folders.find_map(|folder| Spool::in_folder(&folder).ok()) {
-            Some(spool) => library.lay_aside(spool),
+        match ledger.spool() {
+            Some(spool) => library.lay_aside(spool.clone()),
             None => tracing::warn!(
                 "neither the state folder nor that of temporary files takes a file: texts stay in memory"
             ),
@@ -186,6 +184,7 @@ impl Mill {
             });
         }
         let seen_at = if is_preview { preview::moment(self.library.digests(), now) } else { now };
+        self.ledger.begin(self.library.digests(), self.library.memory(), seen_at, &options.ids);
         let (settlement, change) = self.ledger.settle(self.library.digests(), seen_at, &options.ids);
         let previewed = is_preview.then(|| preview::with_findings(options, &self.library, &settlement, today));
         let options = previewed.as_ref().unwrap_or(options);

@@ -28,7 +28,7 @@ const KNOWN_FROM: usize = 8;
 /// Files are one item each when the days that have files have so many on average, in halves.
 const STORIES_A_DAY_HALVES: usize = 5;
 
-/// What one file teaches. Words are numbers in it, as [`number`] gives them.
+/// What one file teaches. Words are numbers in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lesson {
     /// The language that its path says; headings are counted for each alone.

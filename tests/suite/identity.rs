@@ -96,6 +96,38 @@ fn an_item_is_recognised_by_its_link_and_by_its_title() {
 }
 
 #[test]
+fn a_large_folder_is_settled_some_at_a_time_as_it_would_be_at_once() {
+    let now = DateTime::parse_from_rfc3339("2025-05-22T12:00:00Z").unwrap().to_utc();
+    let text = |day: i64, entry: &str| {
+        let date = now.date_naive() + TimeDelta::days(3 - day);
+        let link = format!("https://example.org/{}", day / 2);
+        (
+            date,
+            format!(
+                "---\ndate: {date}\n---\n\n## S\n\n- [{entry}]({link}) a\n- [Night bus](https://example.org/bus) b\n"
+            ),
+        )
+    };
+    let files = (0..400).flat_map(|day| {
+        let ((date, first), (_, second)) = (text(day, "Water tower"), text(day, "Ferry stops"));
+        let taken_back = first.replace("date:", if day % 7 == 0 { "retracted: true\ndate:" } else { "date:" });
+        [digest(&format!("{date}.md"), &taken_back), digest(&format!("de/{date}.md"), &second)]
+    });
+    let mut files: Vec<Keyed> = files.collect();
+    files.sort_by(|one, other| one.1.key.cmp(&other.1.key));
+    let (options, memory) = (Options::default(), Memory::default());
+    let (at_once, changes) = Ledger::default().settle(&files, now, &options);
+    let mut ledger = Ledger::default();
+    ledger.begin(&files, &memory, now, &options);
+    let (settlement, rest) = ledger.settle(&files, now, &options);
+    assert!(rest.entries.len() < changes.entries.len() / 2, "most of it was committed");
+    assert_eq!(settlement, at_once);
+    ledger.commit(rest, &memory, Snapshot::default()).unwrap();
+    ledger.begin(&files[1..], &memory, now, &options);
+    assert_eq!(ledger.settle(&files, now, &options).1.entries.len(), 0, "what was published once goes on as it is");
+}
+
+#[test]
 fn what_comes_back_has_its_old_id_and_what_takes_its_link_has_not() {
     let mut publication = Publication::new();
     let (a, b) = ("[Water tower](https://example.org/1) a", "[Night bus](https://example.org/2) b");
