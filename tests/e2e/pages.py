@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Looks at the pages of a running daemon in Chromium, as readers do: wide and narrow, by day and by night, with the keyboard alone, without scripts."""
+"""Looks at the pages of a running daemon in Chromium, as readers do: wide and narrow, by day and by night, with the keyboard alone, without scripts; and those of a preview, as authors do."""
 
 import argparse
 import contextlib
@@ -340,6 +340,35 @@ def references_answer(daemon, route, known):
         check(not place or place in known[url], f"the place #{place} of {url}, to which {route} refers", "an id", "not there")
 
 
+def preview_follows(playwright, feedmill, folder, screenshots):
+    """As an author works: editor left, page right. The page shows drafts and findings, and follows each save by itself."""
+    content = folder / "drafts"
+    content.mkdir()
+    file = content / "2026-03-02.md"
+    text = "---\ndate: 2026-03-02\ndraft: true\n---\n\n## News\n\n### Water tower\n\nA library. [Read more](tower.html)\n"
+    file.write_text(text)
+    route = "/digests/2026-03-02/"
+    with Daemon(feedmill, content, "--preview") as daemon:
+        browser = Browser(playwright, daemon)
+        with browser.tab() as page:
+            # It listens to events, so that the network is never idle.
+            page.goto(daemon.address(route))
+            told = page.locator(".findings").all_inner_texts()
+            check(any("draft" in each for each in told) and any("tower.html" in each for each in told), "findings in a preview", "the draft and the link", told)
+            page.screenshot(path=screenshots / "preview.png", full_page=True)
+            page.evaluate("window.isOld = true")
+            file.write_text(text.replace("Water tower", "Night bus").replace("tower.html", "https://news.example.com/tower"))
+            page.get_by_role("heading", name="Night bus").wait_for()
+            same("whether the page was loaded again", page.evaluate("window.isOld"), None)
+            check("tower.html" not in page.content(), "the mended link", "no finding", page.locator(".findings").all_inner_texts())
+            file.unlink()
+            page.get_by_role("heading", name="There is nothing at this address").wait_for()
+            file.write_text(text)
+            page.get_by_role("heading", name="Water tower").wait_for()
+            same("what the console says", [line for line in browser.told if "404" not in line], [])
+        browser.chromium.close()
+
+
 def check_pages():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--screenshots", type=pathlib.Path, help="keep the screenshots in this folder")
@@ -376,6 +405,7 @@ def check_pages():
                 *(lambda route=route: references_answer(daemon, route, known) for route in ROUTES[:-1]),
             )
             browser.chromium.close()
+            preview_follows(running, feedmill, folder, screenshots)
 
 
 if __name__ == "__main__":
