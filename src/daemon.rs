@@ -4,6 +4,7 @@
 //! the newest finished site. A look or a build that fails keeps the old site and is told once.
 
 pub mod mill;
+pub mod preview;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;

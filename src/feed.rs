@@ -149,6 +149,11 @@ impl Feed {
         }
     }
 
+    /// The language that most of its entries are in, which need not be the publication's.
+    pub fn spoken(&self) -> Option<String> {
+        most_common(&self.entries).or_else(|| self.language.clone())
+    }
+
     /// The absolute address of a route of ours.
     pub fn url(&self, file: &str) -> String {
         absolute(&self.base_url, &format!("{}{file}", self.route))

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
+use super::preview;
 use crate::ledger::{self, Held, Judgement, Ledger, Snapshot, guard, hold};
 use crate::library::{self, Changes, Library};
 use crate::site::{self, Site};
@@ -169,7 +170,9 @@ impl Mill {
             Reason::Files(files) => self.library.refresh_files(files, busy, today)?,
             Reason::Changes | Reason::Always => self.library.refresh(busy, today)?,
         };
-        if *reason != Reason::Always && !changes.any() {
+        // Findings may be others although no digest is.
+        let is_preview = options.preview.is_some();
+        if *reason != Reason::Always && !changes.any() && !is_preview {
             let written = self.ledger.write_again();
             self.tell_written(&written);
             return Ok(Outcome {
@@ -180,8 +183,11 @@ impl Mill {
                 elapsed: begun.elapsed(),
             });
         }
-        self.ledger.begin(self.library.digests(), self.library.memory(), now, &options.ids);
-        let (settlement, change) = self.ledger.settle(self.library.digests(), now, &options.ids);
+        let seen_at = if is_preview { preview::moment(self.library.digests(), now) } else { now };
+        self.ledger.begin(self.library.digests(), self.library.memory(), seen_at, &options.ids);
+        let (settlement, change) = self.ledger.settle(self.library.digests(), seen_at, &options.ids);
+        let previewed = is_preview.then(|| preview::with_findings(options, &self.library, &settlement, today));
+        let options = previewed.as_ref().unwrap_or(options);
         let site = Site::build(&settlement.digests, options, previous, self.ledger.validators(), now);
         let next = settlement.next.map(|moment| moment.to_utc()).into_iter().chain(site.next).min();
         let Judgement { held, losses } = self.ledger.judge(&settlement, &change, &site.shown, guard, &options.ids)?;

@@ -37,11 +37,11 @@ pub fn file(month: &str, ending: &str) -> String {
     format!("archive/{month}.{ending}")
 }
 
-/// The route of a feed's folder and the month, where a route is that of a document of its history.
+/// The route of a feed's folder and the month, where a route is that of a document or a page of its history, or of the sitemap.
 pub fn month_of(route: &str) -> Option<(&str, &str)> {
-    let (folder, file) = route.split_once("archive/")?;
-    let (month, _) = file.split_once('.')?;
-    Some((folder, month))
+    let (folder, file) = route.split_once("archive/").or_else(|| route.split_once("sitemap/"))?;
+    let (month, _) = file.split_once(['.', '/'])?;
+    month.starts_with(|c: char| c.is_ascii_digit()).then_some((folder, month))
 }
 
 /// The month in which something belongs that was published at a moment.

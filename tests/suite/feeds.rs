@@ -243,7 +243,12 @@ fn what_runs_from_right_to_left_says_so_and_is_isolated() {
     let whole = crate::harness::fields(&site, "/digests/", "content_html");
     assert!(whole[0].starts_with("<div dir=\"rtl\">"), "{whole:?}");
     let page = crate::harness::body(&site, "/digests/2025-05-22/");
-    assert!(page.contains("<article class=\"digest\" dir=\"rtl\">") && page.contains("dir=\"auto\">"), "{page}");
+    assert!(
+        page.contains(" dir=\"rtl\">\n<head>")
+            && page.contains("<section class=\"item\" id=")
+            && page.contains("dir=\"auto\">"),
+        "{page}"
+    );
     let home = crate::harness::body(&site, "/");
-    assert!(home.contains("<li dir=\"auto\">مكتبة"), "{home}");
+    assert!(home.contains("<li dir=\"auto\"><a href=\"https://example.org/1\">مكتبة"), "{home}");
 }

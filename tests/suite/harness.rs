@@ -83,9 +83,20 @@ impl Folder {
     }
 
     pub async fn serve_with(self, yaml: &str) -> Daemon {
+        let options = daemon_options(yaml, self.path());
+        self.serve_as(options).await
+    }
+
+    /// As `feedmill serve --preview` serves it.
+    pub async fn preview(self) -> Daemon {
+        let options = daemon::preview::of(daemon_options("", self.path()));
+        self.serve_as(options).await
+    }
+
+    async fn serve_as(self, options: daemon::Options) -> Daemon {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let daemon = daemon::Daemon::start(daemon_options(yaml, self.path()), listener).await.unwrap();
+        let daemon = daemon::Daemon::start(options, listener).await.unwrap();
         let site = daemon.site();
         let (requests, receiver) = mpsc::channel(1);
         let task = tokio::spawn(daemon.run(receiver));
