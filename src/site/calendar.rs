@@ -80,6 +80,7 @@ fn month(first: NaiveDate, days: &BTreeMap<NaiveDate, Vec<&Settled>>, words: &Wo
         let digest = link(date).map(|route| (route, words.date(date)));
         Some(Day { number: date.day(), digest })
     }));
+    cells.resize(cells.len().next_multiple_of(7), None);
     let weeks = cells.chunks(7).map(<[_]>::to_vec).collect();
     Month { name: words.month(first), route: month_route(first), weeks }
 }
