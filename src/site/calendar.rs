@@ -28,9 +28,14 @@ pub(super) fn day_anchor(date: NaiveDate) -> String {
     format!("day-{}", date.day())
 }
 
+/// The months of so many years are shown as calendars, so that the page stays light; those of years before by name.
+const CALENDARS: usize = 10;
+
 /// The months of a year, newest first.
 pub(super) struct Year {
     pub(super) number: i32,
+    /// Whether its months are shown as calendars.
+    pub(super) has_calendars: bool,
     pub(super) months: Vec<Month>,
 }
 
@@ -61,7 +66,10 @@ pub(super) fn years<'d>(digests: impl IntoIterator<Item = &'d Settled>, words: &
         let month = month(*first, days, words);
         match years.last_mut().filter(|year| year.number == first.year()) {
             Some(year) => year.months.push(month),
-            None => years.push(Year { number: first.year(), months: vec![month] }),
+            None => {
+                let has_calendars = years.len() < CALENDARS;
+                years.push(Year { number: first.year(), has_calendars, months: vec![month] });
+            }
         }
     }
     years

@@ -134,6 +134,19 @@ fn digests_stand_in_a_calendar_and_in_the_list_of_their_month() {
 }
 
 #[test]
+fn years_long_past_are_months_by_name() {
+    let folder = Folder::new();
+    for year in 2012..=2025 {
+        folder.write(&format!("{year}-05-22.md"), digest(&format!("{year}-05-22"), &[("News", &["Tower"])]));
+    }
+    let calendar = body(&folder.site(), "/digests/");
+    assert_eq!(calendar.matches("<table").count(), 10);
+    assert!(calendar.contains("<a href=\"/digests/archive/2012-05/\">May 2012</a>"), "{calendar}");
+    let rows = calendar.split("<tr>").skip(1).map(|row| row.matches("<td>").count() + row.matches("<th").count());
+    assert!(rows.clone().count() > 50 && rows.clone().all(|cells| cells == 7), "{:?}", rows.collect::<Vec<_>>());
+}
+
+#[test]
 fn every_link_of_every_page_leads_somewhere() {
     let site = weekly(20).site_with("feeds: {days: 1, digests: 2}", "2026-01-01T00:00:00Z");
     let pages: Vec<&String> = site.pages.keys().filter(|route| route.ends_with('/')).collect();
