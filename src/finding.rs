@@ -109,7 +109,7 @@ pub enum Code {
     LinkRelative,
     /// A link that is not a URL, or not one of http, https and mailto.
     LinkUnusable,
-    /// Raw HTML that readers must not get was stripped.
+    /// Raw HTML that readers must not get was stripped, or is shown as text.
     HtmlStripped,
     /// Nesting deeper than `content.max_nesting` was flattened.
     NestingTooDeep,
@@ -167,7 +167,7 @@ const ALL: [Code; 40] = [
 pub enum Extent {
     /// To the end of its line.
     Line,
-    /// Over a link, to its closing bracket or the next white space.
+    /// Over a link or a tag, to its closing bracket or the next white space.
     Link,
     /// So many characters.
     Characters(usize),
@@ -194,7 +194,7 @@ impl Code {
             | Code::Internal => Extent::File,
             Code::NotUtf8 | Code::ForbiddenCharacter => Extent::Characters(1),
             Code::EmphasisBroken => Extent::Characters(2),
-            Code::LinkRelative | Code::LinkUnusable | Code::LinkUndefined => Extent::Link,
+            Code::LinkRelative | Code::LinkUnusable | Code::LinkUndefined | Code::HtmlStripped => Extent::Link,
             _ => Extent::Line,
         }
     }
