@@ -22,12 +22,14 @@ mod source;
 mod split;
 mod stripped;
 pub mod text;
+pub mod volume;
 pub mod why;
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
 use crate::finding::{Code, Finding, Place};
 use front_matter::{Beginning, FrontMatter};
@@ -39,13 +41,14 @@ use source::Source;
 pub use learnt::{Learnt, Lesson, Tally};
 pub use name::{check_rules, comparable, slug_of};
 pub use rules::{DateRules, DateSource, Dedupe, IssueDates, ItemForm, Prose, Rules, SectionRule, Unknown};
+pub use volume::Volume;
 pub use why::{ItemWhy, LinkWhy, SectionWhy};
 
 /// A digest with its name in URLs, which is unique in its library. Libraries order them by [`Digest::key`].
-pub type Keyed = (Arc<str>, Arc<Digest>);
+pub type Keyed = (Arc<str>, Arc<Volume>);
 
 /// A digest as its author wrote it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digest {
     /// The file, relative to the content folder, with `/`.
     pub path: String,
@@ -123,7 +126,7 @@ fn number_of(value: &(impl Hash + ?Sized)) -> u64 {
 }
 
 /// A section of one digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     /// Its name in URLs; empty for items that stand under no section.
     pub slug: String,
@@ -138,7 +141,7 @@ pub struct Section {
 }
 
 /// An item as its author wrote it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// The file it stands in, relative to the content folder.
     pub path: Arc<str>,

@@ -21,8 +21,8 @@ use chrono::{DateTime, FixedOffset};
 
 use crate::digest::html::{escaped, link_paragraph};
 use crate::digest::text::{cut, is_right_to_left};
-use crate::digest::{Dedupe, Item, Rules, Section};
-use crate::ledger::{self, Identity, Moment, Settled, Standing, canonical_link};
+use crate::digest::{Dedupe, Digest, Item, Rules, Section};
+use crate::ledger::{self, Identity, Moment, Opened, Settled, Standing, canonical_link};
 use archive::{Chain, History, Makings, Month};
 use shelf::{Kept, Part, Shelf};
 
@@ -250,18 +250,24 @@ pub fn gather(
 
 /// The ids of items whose stories older digests have.
 fn repeated(digests: &[Arc<Settled>], ids: &ledger::Options) -> HashSet<String> {
-    let mut seats: Vec<Seat> = digests.iter().flat_map(Seat::of_items).collect();
-    seats.reverse();
     let mut seen = HashSet::new();
-    let mut is_first = |seat: &Seat| seat.story().is_none_or(|link| seen.insert(canonical_link(link, ids)));
-    seats.retain(|seat| !is_first(seat));
-    seats.iter().map(|seat| seat.identity().id.clone()).collect()
+    let mut is_first = |link: Option<&String>| link.is_none_or(|link| seen.insert(canonical_link(link, ids)));
+    let mut repeated = HashSet::new();
+    for settled in digests.iter().rev() {
+        let opened = settled.open();
+        let items: Vec<(&Item, &Identity)> = opened.sections().flat_map(|(_, items)| items).collect();
+        let again = items.into_iter().rev().filter(|(item, _)| !is_first(item.link.as_ref()));
+        repeated.extend(again.map(|(_, identity)| identity.id.clone()));
+    }
+    repeated
 }
 
 /// An entry before it is made: an item of a digest, or the digest itself.
 #[derive(Debug, Clone)]
 struct Seat {
     settled: Arc<Settled>,
+    /// Of its digest's items.
+    identities: Arc<Vec<Identity>>,
     spot: Option<Spot>,
 }
 
@@ -276,32 +282,27 @@ struct Spot {
 impl Seat {
     /// The items of a digest that readers see.
     fn of_items(settled: &Arc<Settled>) -> Vec<Seat> {
+        let identities = settled.items();
         let sections = settled.digest.sections.iter().enumerate();
-        let spots = sections.flat_map(|(section, it)| (0..it.items.len()).map(move |in_section| (section, in_section)));
+        let spots = sections.flat_map(|(section, it)| (0..it.items).map(move |in_section| (section, in_section)));
         let spots = spots.enumerate().map(|(in_digest, (section, in_section))| Spot { section, in_section, in_digest });
-        let shown = spots.filter(|spot| settled.items[spot.in_digest].standing != Standing::Withdrawn);
-        shown.map(|spot| Seat { settled: settled.clone(), spot: Some(spot) }).collect()
+        let shown = spots.filter(|spot| identities[spot.in_digest].standing != Standing::Withdrawn);
+        let seat = |spot| Seat { settled: settled.clone(), identities: identities.clone(), spot: Some(spot) };
+        shown.map(seat).collect()
     }
 
     /// The digest itself.
     fn whole(settled: &Arc<Settled>) -> Seat {
-        Seat { settled: settled.clone(), spot: None }
+        Seat { settled: settled.clone(), identities: Arc::default(), spot: None }
     }
 
-    fn section(&self) -> Option<&Section> {
-        self.spot.map(|spot| &self.settled.digest.sections[spot.section])
-    }
-
-    fn item(&self) -> Option<&Item> {
-        self.spot.map(|spot| &self.settled.digest.sections[spot.section].items[spot.in_section])
-    }
-
-    fn story(&self) -> Option<&str> {
-        self.item()?.link.as_deref()
+    /// The slug of its section.
+    fn slug(&self) -> Option<&str> {
+        self.spot.map(|spot| &*self.settled.digest.sections[spot.section].slug)
     }
 
     fn identity(&self) -> &Identity {
-        self.spot.map_or(&self.settled.identity, |spot| &self.settled.items[spot.in_digest])
+        self.spot.map_or(&self.settled.identity, |spot| &self.identities[spot.in_digest])
     }
 
     fn published(&self) -> Moment {
@@ -341,15 +342,19 @@ struct Maker<'o> {
 impl Maker<'_> {
     /// The entry of a seat.
     fn entry(&self, seat: &Seat) -> Entry {
-        let entry = match seat.section().zip(seat.item()) {
-            Some((section, item)) => self.item(&seat.settled, section, item, seat.identity()),
-            None => self.whole(&seat.settled),
-        };
-        without_replacements(entry)
+        let settled = &seat.settled;
+        without_replacements(match seat.spot {
+            Some(spot) => {
+                let digest = settled.digest.open();
+                let section = &digest.sections[spot.section];
+                self.item((&settled.key, &digest), section, &section.items[spot.in_section], seat.identity())
+            }
+            None => self.whole(settled),
+        })
     }
 
-    fn item(&self, settled: &Settled, section: &Section, item: &Item, identity: &Identity) -> Entry {
-        let page = absolute(&self.options.base_url, &item_route(&settled.key, &identity.anchor));
+    fn item(&self, (key, digest): (&str, &Digest), section: &Section, item: &Item, identity: &Identity) -> Entry {
+        let page = absolute(&self.options.base_url, &item_route(key, &identity.anchor));
         let link = item.link.as_deref().unwrap_or(&page);
         let html = match item.html.as_str() {
             "" => link_paragraph(link, &item.title),
@@ -359,7 +364,6 @@ impl Maker<'_> {
             html => html.to_owned(),
         };
         let html = directed(html, if item.summary.is_empty() { &item.title } else { &item.summary });
-        let digest = &settled.digest;
         let section = (!section.slug.is_empty()).then(|| (section.slug.clone(), section.title.clone()));
         let entry = Entry {
             id: identity.id.clone(),
@@ -374,7 +378,7 @@ impl Maker<'_> {
             tags: item.categories.iter().chain(&digest.tags).cloned().collect(),
             authors: digest.authors.clone(),
             language: digest.language.clone(),
-            digest: settled.key.to_string(),
+            digest: key.to_owned(),
             written: Written::default(),
         };
         match &identity.standing {
@@ -390,9 +394,11 @@ impl Maker<'_> {
 
     /// A digest as one entry: a table of contents, then everything.
     fn whole(&self, settled: &Settled) -> Entry {
-        let Settled { digest, key, identity, .. } = settled;
+        let Settled { key, identity, .. } = settled;
+        let opened = settled.open();
+        let digest = &opened.digest;
         let page = absolute(&self.options.base_url, &digest_route(key));
-        let items = settled.sections().flat_map(|(_, items)| items);
+        let items = opened.sections().flat_map(|(_, items)| items);
         let items = items.filter(|(_, identity)| identity.standing == Standing::Published);
         let titles = items.map(|(item, _)| item.title.as_str());
         let first_titles = titles.take(5).collect::<Vec<_>>().join("; ");
@@ -403,9 +409,9 @@ impl Maker<'_> {
             published: identity.published,
             updated: identity.updated,
             html: directed(
-                match self.whole_html(settled) {
+                match self.whole_html(key, &opened) {
                     html if html.is_empty() || html.len() > self.options.max_bytes / DIGEST_SHARE => {
-                        format!("{}{}", contents(settled), link_paragraph(&page, &digest.title))
+                        format!("{}{}", contents(&opened), link_paragraph(&page, &digest.title))
                     }
                     html => html,
                 },
@@ -422,10 +428,10 @@ impl Maker<'_> {
         }
     }
 
-    fn whole_html(&self, settled: &Settled) -> String {
-        let mut html = settled.digest.preamble.clone();
-        html.push_str(&contents(settled));
-        for (section, items) in settled.sections() {
+    fn whole_html(&self, key: &str, opened: &Opened) -> String {
+        let mut html = opened.digest.preamble.clone();
+        html.push_str(&contents(opened));
+        for (section, items) in opened.sections() {
             if !section.title.is_empty() {
                 let _ = write!(html, "<h2>{}</h2>", escaped(&section.title));
             }
@@ -435,7 +441,7 @@ impl Maker<'_> {
                     let _ = write!(html, "<h3><s>{}</s></h3>{notice}", escaped(&item.title));
                     continue;
                 }
-                let page = absolute(&self.options.base_url, &item_route(&settled.key, &identity.anchor));
+                let page = absolute(&self.options.base_url, &item_route(key, &identity.anchor));
                 let link = escaped(item.link.as_deref().unwrap_or(&page));
                 let _ = write!(html, "<h3><a href=\"{link}\">{}</a></h3>{}", escaped(&item.title), item.html);
             }
@@ -573,9 +579,9 @@ pub fn notice(label: &str, reason: &str) -> String {
     }
 }
 
-fn contents(settled: &Settled) -> String {
+fn contents(opened: &Opened) -> String {
     let mut html = String::new();
-    for (section, items) in settled.sections().filter(|(section, _)| !section.title.is_empty()) {
+    for (section, items) in opened.sections().filter(|(section, _)| !section.title.is_empty()) {
         let titles = items.iter().map(|(item, identity)| match identity.standing {
             Standing::Retracted { .. } => format!("<s>{}</s>", escaped(&item.title)),
             _ => escaped(&item.title),

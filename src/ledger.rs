@@ -22,10 +22,12 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use crate::digest::learnt::{Given, Memory};
-use crate::digest::{Digest, Item, Keyed, Section};
+use crate::digest::{Digest, Item, Keyed, Section, Volume};
 use crate::finding::{Code, Finding, Place};
+use crate::spool::Aside;
 use recognition::{Past, Prints, Recognised};
 use settling::Last;
 use store::{Rows, Store};
@@ -97,23 +99,44 @@ impl Options {
     }
 }
 
-/// An item's lasting identity and its times.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A moment as two numbers: the second, and the zone's distance from UTC in seconds.
+mod brief {
+    use chrono::{DateTime, FixedOffset};
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    use super::Moment;
+
+    pub(super) fn serialize<S: Serializer>(moment: &Moment, serializer: S) -> Result<S::Ok, S::Error> {
+        (moment.timestamp(), moment.offset().local_minus_utc()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Moment, D::Error> {
+        let (second, offset) = <(i64, i32)>::deserialize(deserializer)?;
+        let zone = FixedOffset::east_opt(offset).ok_or_else(|| D::Error::custom("no zone"))?;
+        let moment = DateTime::from_timestamp(second, 0).ok_or_else(|| D::Error::custom("no moment"))?;
+        Ok(moment.with_timezone(&zone))
+    }
+}
+
+/// An item's lasting identity and its times, which are whole seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// A `tag:` URI.
     pub id: String,
     /// Its name within its digest, safe as an anchor.
     pub anchor: String,
     /// When it was first published; never changes.
+    #[serde(with = "brief")]
     pub published: Moment,
     /// When its words last changed; never before `published`.
+    #[serde(with = "brief")]
     pub updated: Moment,
     /// Whether readers see it.
     pub standing: Standing,
 }
 
 /// Whether readers see an entry.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Standing {
     /// As it is.
     Published,
@@ -127,19 +150,56 @@ pub enum Standing {
 }
 
 /// A digest that readers may see, with the identities of its items in file order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Settled {
     /// The digest.
-    pub digest: Arc<Digest>,
+    pub digest: Arc<Volume>,
     /// Its name in URLs, unique in the library.
     pub key: Arc<str>,
     /// The identity of the digest itself.
     pub identity: Identity,
-    /// One for each of [`Digest::items`].
-    pub items: Vec<Identity>,
+    /// How many items readers see.
+    seen: usize,
+    items: Aside<Vec<Identity>>,
 }
 
 impl Settled {
+    fn new(digest: Arc<Volume>, key: Arc<str>, identity: Identity, items: Vec<Identity>) -> Settled {
+        let seen = items.iter().filter(|identity| identity.standing != Standing::Withdrawn).count();
+        Settled { key, identity, seen, items: digest.beside(items), digest }
+    }
+
+    /// The identities of its items: one for each of [`Digest::items`].
+    pub fn items(&self) -> Arc<Vec<Identity>> {
+        self.items.get()
+    }
+
+    /// Everything of it.
+    pub fn open(&self) -> Opened {
+        Opened { digest: self.digest.open(), items: self.items() }
+    }
+
+    /// How many items readers see.
+    pub fn len(&self) -> usize {
+        self.seen
+    }
+
+    /// Whether readers see no item.
+    pub fn is_empty(&self) -> bool {
+        self.seen == 0
+    }
+}
+
+/// A digest that readers may see, with its text.
+#[derive(Debug)]
+pub struct Opened {
+    /// The digest.
+    pub digest: Arc<Digest>,
+    /// One for each of [`Digest::items`].
+    pub items: Arc<Vec<Identity>>,
+}
+
+impl Opened {
     /// The sections with the items that readers see, a notice in the place of some; sections without any are left out.
     pub fn sections(&self) -> impl Iterator<Item = (&Section, Vec<(&Item, &Identity)>)> {
         let mut identities = self.items.iter();
@@ -148,16 +208,6 @@ impl Settled {
             let shown: Vec<_> = items.filter(|(_, identity)| identity.standing != Standing::Withdrawn).collect();
             (!shown.is_empty()).then_some((section, shown))
         })
-    }
-
-    /// How many items readers see.
-    pub fn len(&self) -> usize {
-        self.items.iter().filter(|identity| identity.standing != Standing::Withdrawn).count()
-    }
-
-    /// Whether readers see no item.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -176,7 +226,7 @@ pub struct Settlement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     /// The digest.
-    pub digest: Arc<Digest>,
+    pub digest: Arc<Volume>,
     /// When it will be published.
     pub moment: Moment,
 }
@@ -210,13 +260,13 @@ impl Record {
 }
 
 impl Made {
-    fn of(digest: &Digest, options: &Options) -> Made {
+    fn of(digest: &Volume, options: &Options) -> Made {
         Made { family: digest.key.clone(), source: source_of(digest, options), given: Given::of(digest) }
     }
 }
 
 /// A number that is another when an author wrote anything else, or the configuration or the program reads it in another way.
-fn source_of(digest: &Digest, options: &Options) -> i64 {
+fn source_of(digest: &Volume, options: &Options) -> i64 {
     let mut hasher = DefaultHasher::new();
     (digest.source, options.reading).hash(&mut hasher);
     hasher.finish().cast_signed()
@@ -632,7 +682,8 @@ pub fn derived_ids(digests: &[Keyed], options: &Options) -> HashMap<String, Vec<
     let mut sorted: Vec<_> = digests.iter().collect();
     sorted.sort_by(|one, other| one.0.cmp(&other.0));
     let (nothing, mut recognised) = (Records::default(), Recognised::default());
-    let names = Prints::default().recognise(&sorted, &mut BTreeSet::new(), &nothing, options, &mut recognised);
+    let opened: Vec<Arc<Digest>> = sorted.iter().map(|(_, volume)| volume.open()).collect();
+    let names = Prints::default().recognise(&opened, &mut BTreeSet::new(), &nothing, options, &mut recognised);
     let ids = sorted.into_iter().zip(names);
     ids.map(|((key, _), names)| (key.to_string(), names.into_iter().map(|(_, id)| id).collect())).collect()
 }

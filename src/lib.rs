@@ -15,3 +15,4 @@ pub mod http;
 pub mod ledger;
 pub mod library;
 pub mod site;
+pub mod spool;

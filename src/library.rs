@@ -14,10 +14,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
+use rayon::prelude::*;
 
 use crate::digest::learnt::Memory;
-use crate::digest::{self, Digest, Keyed, Learnt, Lesson, Outcome, Rules, Surroundings, Tally, Text};
+use crate::digest::{self, Digest, Keyed, Learnt, Lesson, Outcome, Rules, Surroundings, Tally, Text, Volume};
 use crate::finding::{Code, Finding, Place};
+use crate::spool::Spool;
 use family::{Family, names, remember, was_given};
 use scan::{Listed, Listing, Sight, Stamp};
 
@@ -61,9 +63,11 @@ impl Changes {
 
 #[derive(Debug)]
 struct File {
+    /// As the system names it.
+    file: PathBuf,
     stamp: Stamp,
     /// In their last good version.
-    digests: Vec<Arc<Digest>>,
+    digests: Vec<Arc<Volume>>,
     findings: Vec<Finding>,
     lesson: Option<Lesson>,
 }
@@ -71,10 +75,26 @@ struct File {
 /// A file that is to be understood anew.
 struct Pending {
     path: String,
+    /// The file as the system names it.
+    file: PathBuf,
     stamp: Stamp,
-    text: Result<Text, Finding>,
+    /// Its text; none, when there are so many files that each is read again in its turn.
+    text: Option<Result<Text, Finding>>,
     lesson: Option<Lesson>,
 }
+
+/// A file that is understood.
+struct Understood {
+    /// None of a draft.
+    digests: Vec<Arc<Volume>>,
+    findings: Vec<Finding>,
+}
+
+/// For so many files at least another core is worth asking.
+const AT_LEAST: usize = 4;
+
+/// So many files at a time are understood, and so many texts are in memory.
+const AT_A_TIME: usize = 64;
 
 /// The digests of a folder.
 #[derive(Debug)]
@@ -82,6 +102,8 @@ pub struct Library {
     root: PathBuf,
     options: Options,
     rules: Rules,
+    /// Where texts are laid aside.
+    spool: Option<Arc<Spool>>,
     files: BTreeMap<String, File>,
     folder_findings: Vec<Finding>,
     /// The digests of `files` by their keys.
@@ -102,6 +124,7 @@ impl Library {
             root: root.to_owned(),
             options,
             rules,
+            spool: None,
             files: BTreeMap::new(),
             folder_findings: Vec::new(),
             families: BTreeMap::new(),
@@ -111,6 +134,11 @@ impl Library {
             learnt: Learnt::default(),
             memory: Memory::default(),
         }
+    }
+
+    /// Has the texts of digests wait on disk instead of in memory.
+    pub fn lay_aside(&mut self, spool: Arc<Spool>) {
+        self.spool = Some(spool);
     }
 
     /// Goes on from what an earlier run learnt.
@@ -192,14 +220,15 @@ impl Library {
     /// Reads what differs of files that are there, and forgets those that are gone.
     fn take_in(&mut self, files: Vec<Listed>, gone: Vec<String>, busy: &HashSet<PathBuf>, today: NaiveDate) -> Changes {
         let mut changes = Changes::default();
-        let mut pending = Vec::new();
-        for listed in files {
+        let is_other = |listed: &Listed| {
             let known = self.files.get(&listed.path);
             let unchanged = known.is_some_and(|file| file.stamp == listed.stamp && !file.stamp.is_fresh());
-            if !unchanged && !busy.contains(&listed.file) {
-                pending.push(self.prepare(listed));
-            }
-        }
+            !unchanged && !busy.contains(&listed.file)
+        };
+        let others: Vec<Listed> = files.into_iter().filter(is_other).collect();
+        let are_few = others.len() <= AT_A_TIME;
+        let mut pending: Vec<Pending> =
+            others.into_par_iter().with_min_len(AT_LEAST).map(|listed| self.prepare(listed, are_few)).collect();
         for path in gone {
             let Some(file) = self.files.remove(&path) else { continue };
             self.exchange(&file.digests, &[]);
@@ -209,20 +238,29 @@ impl Library {
             }
         }
         self.learn(&mut pending);
-        for file in pending {
-            self.take(file, today, &mut changes);
+        let mut pending = pending.into_iter().peekable();
+        while pending.peek().is_some() {
+            let mut some: Vec<Pending> = pending.by_ref().take(AT_A_TIME).collect();
+            let texts = some.par_iter_mut().with_min_len(AT_LEAST);
+            let understood: Vec<Understood> = texts.map(|file| self.understand(file, today)).collect();
+            for (file, understood) in some.into_iter().zip(understood) {
+                self.take(file, understood, today, &mut changes);
+            }
         }
         self.give_names(&mut changes);
         changes
     }
 
-    fn prepare(&self, listed: Listed) -> Pending {
+    fn prepare(&self, listed: Listed, keeps_text: bool) -> Pending {
         let Listed { path, file, mut stamp } = listed;
         stamp.note_reading();
-        let text =
-            bytes_of(&file, &path, &self.options).and_then(|bytes| guarded(&path, || Text::prepare(&path, &bytes)));
+        let text = self.text(&file, &path);
         let lesson = text.as_ref().ok().and_then(|text| guarded(&path, || text.lesson(&self.rules)).ok().flatten());
-        Pending { path, stamp, text, lesson }
+        Pending { path, file, stamp, text: Some(text).filter(|_| keeps_text), lesson }
+    }
+
+    fn text(&self, file: &Path, path: &str) -> Result<Text, Finding> {
+        bytes_of(file, path, &self.options).and_then(|bytes| guarded(path, || Text::prepare(path, &bytes)))
     }
 
     /// Counts what the files to be read teach, and adds those that are understood in another way now.
@@ -246,40 +284,52 @@ impl Library {
         let is_another = self.learnt != before;
         let others = self.files.iter().filter(|_| is_another);
         let again = others.filter(|(path, file)| !read.contains(path.as_str()) && differs(file));
-        let again = again.map(|(path, file)| {
-            let bytes = bytes_of(&self.root.join(path), path, &self.options);
-            let text = bytes.and_then(|bytes| guarded(path, || Text::prepare(path, &bytes)));
-            Pending { path: path.clone(), stamp: file.stamp.clone(), text, lesson: file.lesson.clone() }
+        let again = again.map(|(path, file)| Pending {
+            path: path.clone(),
+            file: file.file.clone(),
+            stamp: file.stamp.clone(),
+            text: None,
+            lesson: file.lesson.clone(),
         });
         let again: Vec<Pending> = again.collect();
         pending.extend(again);
     }
 
-    fn take(&mut self, file: Pending, today: NaiveDate, changes: &mut Changes) {
-        let Pending { path, stamp, text, lesson } = file;
-        let first_seen = self.memory.first_seen.get(&path).copied();
+    /// The digests of a file and what is wrong with it. A digest that is the same as before is the one of before, and of a
+    /// file that cannot be used they are the last good ones.
+    fn understand(&self, pending: &mut Pending, today: NaiveDate) -> Understood {
+        let Pending { path, file, text, .. } = pending;
+        let text = text.take().unwrap_or_else(|| self.text(file, path));
+        let first_seen = self.memory.first_seen.get(path).copied();
         let surroundings = Surroundings { learnt: Some(&self.learnt), first_seen: Some(first_seen.unwrap_or(today)) };
-        let understood = text.and_then(|text| guarded(&path, || text.understand(&self.rules, surroundings)));
+        let understood = text.and_then(|text| guarded(path, || text.understand(&self.rules, surroundings)));
         let (outcome, findings) = understood.unwrap_or_else(|finding| (Outcome::Unusable, vec![finding]));
+        let last_good = self.files.get(path).map(|file| file.digests.as_slice()).unwrap_or_default();
+        let volume = |digest: Digest| match last_good.iter().find(|last| last.holds(&digest)) {
+            Some(last) => last.clone(),
+            None => Arc::new(Volume::new(digest, self.spool.as_ref())),
+        };
+        let digests = match outcome {
+            Outcome::Digests(digests) => digests.into_iter().map(volume).collect(),
+            Outcome::Draft => Vec::new(),
+            Outcome::Unusable => last_good.to_vec(),
+        };
+        Understood { digests, findings }
+    }
+
+    fn take(&mut self, file: Pending, understood: Understood, today: NaiveDate, changes: &mut Changes) {
+        let (Pending { path, file, stamp, lesson, .. }, Understood { digests, findings }) = (file, understood);
         let before = self.files.remove(&path);
         let (last_good, old_findings) = before.map_or((Vec::new(), Vec::new()), |file| (file.digests, file.findings));
-        let digests: Vec<Arc<Digest>> = match outcome {
-            Outcome::Digests(digests) => {
-                let same = |digest: &Digest| last_good.iter().find(|last| ***last == *digest).cloned();
-                digests.into_iter().map(|digest| same(&digest).unwrap_or_else(|| Arc::new(digest))).collect()
-            }
-            Outcome::Draft => Vec::new(),
-            Outcome::Unusable => last_good.clone(),
-        };
-        if first_seen.is_none() && digests.iter().any(|digest| digest.is_undated) {
-            self.memory.first_seen.insert(path.clone(), today);
+        if digests.iter().any(|digest| digest.is_undated) {
+            self.memory.first_seen.entry(path.clone()).or_insert(today);
         }
-        if digests != last_good {
+        if !are_same(&digests, &last_good) {
             changes.changed.push(path.clone());
         }
         changes.new_findings.extend(findings.iter().filter(|finding| !old_findings.contains(finding)).cloned());
         self.exchange(&last_good, &digests);
-        self.files.insert(path, File { stamp, digests, findings, lesson });
+        self.files.insert(path, File { file, stamp, digests, findings, lesson });
     }
 
     /// The digests with names that are unique: of several files with one date and language, the first has the bare key, of
@@ -301,8 +351,8 @@ impl Library {
     }
 
     /// Puts the digests of a file in the place of others.
-    fn exchange(&mut self, before: &[Arc<Digest>], now: &[Arc<Digest>]) {
-        if before.len() == now.len() && before.iter().zip(now).all(|(one, other)| Arc::ptr_eq(one, other)) {
+    fn exchange(&mut self, before: &[Arc<Volume>], now: &[Arc<Volume>]) {
+        if are_same(before, now) {
             return;
         }
         for digest in before {
@@ -380,9 +430,13 @@ impl Library {
     }
 
     /// The digests of each file as they were understood, by path.
-    pub fn files(&self) -> impl Iterator<Item = (&str, &[Arc<Digest>])> {
+    pub fn files(&self) -> impl Iterator<Item = (&str, &[Arc<Volume>])> {
         self.files.iter().map(|(path, file)| (path.as_str(), file.digests.as_slice()))
     }
+}
+
+fn are_same(before: &[Arc<Volume>], now: &[Arc<Volume>]) -> bool {
+    before.len() == now.len() && before.iter().zip(now).all(|(one, other)| Arc::ptr_eq(one, other))
 }
 
 /// Works on a file; a fault of ours costs that one file and nothing else.

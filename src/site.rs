@@ -21,7 +21,7 @@ use crate::feed::{self, Feed, Shelves};
 use crate::ledger::{self, Settled, Shown, Snapshot, Validator, Validators};
 use delta::{Numbered, Past};
 
-pub use page::{Coded, Coding, Kind, Page};
+pub use page::{Coded, Coding, Heads, Kind, Page};
 pub use retired::{FAREWELL_DAYS, Retired};
 
 /// Pages by route; those of the next site share what did not change.

@@ -19,7 +19,7 @@ use crate::config::Options;
 use crate::digest::{Keyed, Outcome, lines_of};
 use crate::feed::{self, Feeds};
 use crate::finding::{Code, Finding, Place, Severity, effect, explanation};
-use crate::ledger::{Change, Held, Ledger, Published, Settled, Waiting};
+use crate::ledger::{Change, Held, Ledger, Opened, Published, Settled, Waiting};
 use crate::library::{self, Library};
 
 #[derive(Serialize)]
@@ -117,7 +117,7 @@ fn of_file(path: &Path, options: &Options) -> anyhow::Result<Vec<Finding>> {
     let today = options.site.ids.today(Utc::now());
     let (outcome, mut findings) = library::read_file(path, &options.library, &options.site.rules, today)?;
     if let Outcome::Digests(digests) = outcome {
-        let keyed = digests.into_iter().map(|digest| (digest.key.as_str().into(), Arc::new(digest)));
+        let keyed = digests.into_iter().map(|digest| (digest.key.as_str().into(), Arc::new(digest.into())));
         findings.extend(of_dates(&keyed.collect::<Vec<_>>(), options));
     }
     Ok(findings)
@@ -204,7 +204,11 @@ fn changed_ids(
 ) -> anyhow::Result<Vec<Finding>> {
     let before: HashMap<&str, &String> = reidentified.iter().map(|(old, change)| (change.id.as_str(), old)).collect();
     let mut findings = Vec::new();
-    let identified = digests.iter().flat_map(|settled| settled.digest.items().zip(&settled.items));
+    if before.is_empty() {
+        return Ok(findings);
+    }
+    let opened: Vec<Opened> = digests.iter().map(|settled| settled.open()).collect();
+    let identified = opened.iter().flat_map(|opened| opened.digest.items().zip(opened.items.iter()));
     for ((_, item), identity) in identified {
         let Some(old) = before.get(identity.id.as_str()) else { continue };
         let Some(Published { title, link, .. }) = ledger.published(old)? else { continue };
@@ -230,10 +234,11 @@ fn held_back(held: &Held) -> Finding {
 /// Feeds into which the newest digest does not fit whole.
 fn feeds_that_overflow(digests: &[Arc<Settled>], feeds: &Feeds, options: &Options) -> Vec<Finding> {
     let Some(newest) = digests.first() else { return Vec::new() };
+    let opened = newest.open();
     let sections = feeds.sections.iter().chain([&feeds.all]);
     let overflows = sections.filter_map(|feed| {
         let is_in = |slug: &str| feed.route == "/" || feed.route == format!("/{slug}/");
-        let sections = newest.sections().filter(|(section, _)| is_in(&section.slug));
+        let sections = opened.sections().filter(|(section, _)| is_in(&section.slug));
         let written: usize = sections.map(|(_, items)| items.len()).sum();
         let shown = feed.entries.iter().filter(|entry| *entry.digest == *newest.key).count();
         (shown < written).then(|| {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use chrono::Utc;
@@ -54,7 +55,8 @@ struct Seen<'d> {
 }
 
 fn configuration(library: &Library, output: &Path) -> String {
-    let digests: Vec<&Digest> = library.digests().iter().map(|(_, digest)| &**digest).collect();
+    let opened: Vec<Arc<Digest>> = library.digests().iter().map(|(_, digest)| digest.open()).collect();
+    let digests: Vec<&Digest> = opened.iter().map(|digest| &**digest).collect();
     let mut text = String::from(
         "# What was recognised, to be corrected. A key that is left out has its default, so delete what is right.\n\
          # config/feedmill.yaml of the distribution explains every key; `feedmill show` tells the rule behind each guess.\n",

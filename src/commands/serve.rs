@@ -19,7 +19,8 @@ use crate::daemon::{self, Daemon, Request};
 const CUT_SHORT: u8 = 130;
 
 pub(super) fn run(arguments: &Serve) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
+    // For the daemon's loop alone: what takes long runs beside it, and the server has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let code = runtime.block_on(serve(arguments))?;
     // Waits for nothing: a look at a dead network folder must not hold the stop.
     runtime.shutdown_background();

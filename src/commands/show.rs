@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{named, options_to_read};
 use crate::cli::{Format, Show};
 use crate::config::Options;
-use crate::digest::{Digest, ItemWhy, LinkWhy, Outcome, SectionWhy, comparable};
+use crate::digest::{Digest, ItemWhy, LinkWhy, Outcome, SectionWhy, Volume, comparable};
 use crate::finding::Finding;
 use crate::ledger;
 use crate::library::{self, Library};
@@ -96,12 +96,12 @@ fn show_folder(
     let findings = library.findings();
     let mut ids = ledger::derived_ids(library.digests(), &options.site.ids);
     let mut keys: HashMap<(&str, &str), &str> = HashMap::new();
-    let mut id_of: HashMap<(&str, usize), Vec<String>> = HashMap::new();
+    let mut id_of: HashMap<(Arc<str>, usize), Vec<String>> = HashMap::new();
     for (key, digest) in library.digests() {
         keys.insert((&digest.path, &digest.key), key);
         let ids = ids.remove(&**key).unwrap_or_default();
-        for ((_, item), id) in digest.items().zip(ids) {
-            id_of.entry((&item.path, item.line)).or_default().push(id);
+        for ((_, item), id) in digest.open().items().zip(ids) {
+            id_of.entry((item.path.clone(), item.line)).or_default().push(id);
         }
     }
     for (path, digests) in library.files().filter(|(path, _)| only.is_none_or(|only| *path == only)) {
@@ -113,12 +113,13 @@ fn show_folder(
         }
         for digest in digests {
             let key = keys.get(&(path, digest.key.as_str())).copied().unwrap_or(&digest.key);
+            let digest = digest.open();
             let ids = digest.items().map(|(_, item)| {
-                let ids = id_of.get_mut(&(path, item.line)).filter(|ids| !ids.is_empty());
+                let ids = id_of.get_mut(&(item.path.clone(), item.line)).filter(|ids| !ids.is_empty());
                 ids.map_or_else(String::new, |ids| ids.remove(0))
             });
             let ids = ids.collect();
-            let shown = shown(name.clone(), key, digest, std::mem::take(&mut own), ids, Some(&library));
+            let shown = shown(name.clone(), key, &digest, std::mem::take(&mut own), ids, Some(&library));
             super::ignore_closed_pipe(print(out, &shown, format))?;
         }
     }
@@ -131,10 +132,11 @@ fn show_file(path: &Path, options: &Options, format: Format, out: &mut impl Writ
     let name = path.to_string_lossy().into_owned();
     let printed = match outcome {
         Outcome::Digests(digests) => digests.into_iter().try_for_each(|digest| {
-            let alone = [(digest.key.as_str().into(), Arc::new(digest))];
+            let volume = Arc::new(Volume::from(digest));
+            let alone = [(volume.key.as_str().into(), volume)];
             let ids = ledger::derived_ids(&alone, &options.site.ids).into_values().flatten().collect();
-            let [(key, digest)] = &alone;
-            print(out, &shown(name.clone(), key, digest, std::mem::take(&mut findings), ids, None), format)
+            let [(key, volume)] = &alone;
+            print(out, &shown(name.clone(), key, &volume.open(), std::mem::take(&mut findings), ids, None), format)
         }),
         Outcome::Draft if format == Format::Text => writeln!(out, "{name}: a draft, not published"),
         Outcome::Draft | Outcome::Unusable => print_nothing(out, &name, &findings, format),

@@ -1,7 +1,7 @@
 //! One turn: from the folder to a site that may be shown, with the ledger brought up to date.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::ledger::{self, Held, Judgement, Ledger, Snapshot, guard, hold};
 use crate::library::{self, Changes, Library};
 use crate::site::{self, Site};
+use crate::spool::Spool;
 
 /// What a turn works with.
 #[derive(Debug, Clone)]
@@ -117,6 +118,13 @@ impl Mill {
         }
         let mut library = Library::new(&options.content, options.library.clone(), options.site.rules.clone());
         library.recall(ledger.memory());
+        let mut folders = ledger.folder().map(Path::to_owned).into_iter().chain([std::env::temp_dir()]);
+        match folders.find_map(|folder| Spool::in_folder(&folder).ok()) {
+            Some(spool) => library.lay_aside(spool),
+            None => tracing::warn!(
+                "neither the state folder nor that of temporary files takes a file: texts stay in memory"
+            ),
+        }
         Mill { options, library, ledger, is_unwritten: false }
     }
 

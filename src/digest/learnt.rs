@@ -7,13 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
-use sha2::{Digest as _, Sha256};
 
 use super::outline::{Kind, Node, Outline};
-use super::text::normalized;
-use super::{Digest, Item, date, name, split};
+use super::{Volume, date, name, split};
 
 /// A heading is a section when it heads so many digests ...
 const RECURS_IN: usize = 3;
@@ -222,37 +221,29 @@ pub struct Memory {
 pub struct Given {
     /// The file it stood in last; empty when nothing of that file is left of it.
     pub path: String,
-    /// What its author wrote last, as [`Digest::source`] tells it.
+    /// What its author wrote last, as [`Volume::source`] tells it.
     pub source: u64,
-    /// Its items, as short numbers: of their links, or else of their titles.
-    pub items: Vec<u32>,
+    /// Its items, as [`Volume::numbers`] tells them.
+    pub items: Arc<[u32]>,
 }
 
 impl Given {
     /// A digest as it is now; none of a day whose files are one item each, which has no file.
-    pub fn of(digest: &Digest) -> Option<Given> {
-        let items = digest.items().map(|(_, item)| item_number(item)).collect();
-        let given = || Given { path: digest.path.clone(), source: digest.source, items };
+    pub fn of(digest: &Volume) -> Option<Given> {
+        let given = || Given { path: digest.path.clone(), source: digest.source, items: digest.numbers.clone() };
         (!digest.is_one_story).then(given)
     }
 
     /// How alike a digest is to the one it was given to: the same, or so many items in common, which are most of each.
-    pub fn likeness(&self, digest: &Digest) -> Option<usize> {
+    pub fn likeness(&self, digest: &Volume) -> Option<usize> {
         if self.source == digest.source {
             return Some(usize::MAX);
         }
         let known: HashSet<u32> = self.items.iter().copied().collect();
-        let now: HashSet<u32> = digest.items().map(|(_, item)| item_number(item)).collect();
+        let now: HashSet<u32> = digest.numbers.iter().copied().collect();
         let shared = now.intersection(&known).count();
         (shared > 0 && shared * 2 >= known.len().max(now.len())).then_some(shared)
     }
-}
-
-/// A number that is kept in ledgers, so it comes out the same from any version of the program.
-fn item_number(item: &Item) -> u32 {
-    let words = item.link.clone().unwrap_or_else(|| normalized(&item.title));
-    let hash = Sha256::digest(words.as_bytes());
-    u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
 }
 
 /// How often each of many things was seen; what recurs is at hand, without a look at what does not.

@@ -13,6 +13,7 @@ use rpds::RedBlackTreeMapSync as Map;
 
 use super::{Entry, Feed, Known, Options, Seat};
 use crate::digest::Rules;
+use crate::digest::volume::Chapter;
 use crate::ledger::{Moment, Settled};
 
 /// Where a digest stands: newest first.
@@ -41,7 +42,7 @@ impl Part {
             Part::Items | Part::Section(_) => Seat::of_items(settled),
         };
         if let Part::Section(slug) = self {
-            seats.retain(|seat| seat.section().is_some_and(|section| section.slug == **slug));
+            seats.retain(|seat| seat.slug() == Some(slug));
         }
         if !repeated.is_empty() {
             seats.retain(|seat| !repeated.contains(&seat.identity().id));
@@ -224,9 +225,9 @@ impl Shelves {
         let mut seen: HashSet<String> = known.iter().map(|section| section.slug.clone()).collect();
         let mut take = |settled: &Settled, only: Option<&str>| {
             let sections = settled.digest.sections.iter();
-            for section in sections.filter(|it| !it.items.is_empty() && !it.slug.is_empty()) {
-                if only.is_none_or(|only| only == section.slug) && seen.insert(section.slug.clone()) {
-                    known.push(Known { slug: section.slug.clone(), title: section.title.clone(), description: None });
+            for Chapter { slug, title, .. } in sections.filter(|it| it.items > 0 && !it.slug.is_empty()) {
+                if only.is_none_or(|only| *only == **slug) && seen.insert(slug.to_string()) {
+                    known.push(Known { slug: slug.to_string(), title: title.to_string(), description: None });
                 }
             }
         };
@@ -235,7 +236,7 @@ impl Shelves {
         }
         let newest = |(slug, shelf): (&String, &Shelf)| {
             let (place, settled) = shelf.digests.first().map(|(place, settled)| (place.clone(), settled.clone()))?;
-            let position = settled.digest.sections.iter().position(|it| it.slug == *slug && !it.items.is_empty());
+            let position = settled.digest.sections.iter().position(|it| *it.slug == **slug && it.items > 0);
             Some((place, position, slug.clone(), settled))
         };
         let mut others: Vec<_> = self.sections.iter().filter_map(newest).collect();
@@ -348,7 +349,7 @@ fn fullness(settled: &Settled) -> Fullness {
 /// The sections that have items.
 fn slugs(settled: &Settled) -> BTreeSet<&str> {
     let sections = settled.digest.sections.iter();
-    sections.filter(|it| !it.slug.is_empty() && !it.items.is_empty()).map(|section| section.slug.as_str()).collect()
+    sections.filter(|it| !it.slug.is_empty() && it.items > 0).map(|section| &*section.slug).collect()
 }
 
 impl Seat {

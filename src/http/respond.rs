@@ -11,7 +11,7 @@ use hyper::{Method, Response, StatusCode, Version};
 
 use super::conditions::{self, Condition, Part};
 use super::negotiation;
-use crate::site::{Coded, Coding, Found, Kind, Page, Site};
+use crate::site::{Coded, Coding, Found, Heads, Kind, Page, Site};
 
 /// What a response says beside the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,9 +76,6 @@ const DELTA_BASE: HeaderName = HeaderName::from_static("delta-base");
 /// 3.13), under the library's name.
 const REFUSING_DELTAS: [&str; 2] = ["feedparser/", "rss2email/"];
 
-/// The most headers that an answer of ours has.
-const HEADERS: usize = 16;
-
 /// Answers one request.
 pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
     // RFC 9112, section 3.2: a request without Host is refused; hyper lets it through.
@@ -112,7 +109,10 @@ fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
     let (coding, coded) = negotiation::choose(&request.headers, page);
     match conditions::judge(&request.headers, page, coded) {
         Condition::Holds => {}
-        Condition::Unchanged => return bare(StatusCode::NOT_MODIFIED, validators(page, coded, options)),
+        Condition::Unchanged => {
+            let headers = fresh(&heads(page, coding, coded).unchanged, options);
+            return with_body(StatusCode::NOT_MODIFIED, headers, Bytes::new());
+        }
         Condition::Failed => return plain(StatusCode::PRECONDITION_FAILED, "412: the page is another by now\n"),
     }
     if options.deltas
@@ -125,8 +125,7 @@ fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
         Method::GET => conditions::part(&request.headers, page, coding, coded),
         _ => Part::Whole,
     };
-    let mut headers = described(page, coding, coded, options);
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let mut headers = fresh(&heads(page, coding, coded).whole, options);
     let length = coded.body.len();
     match part {
         Part::Whole => with_body(StatusCode::OK, headers, coded.body.clone()),
@@ -141,6 +140,9 @@ fn page_answer(request: &Parts, page: &Page, options: &Options) -> Answer {
 /// Of a client that asks for it (RFC 3229, section 10.5.3), what is new in a feed since the version that it has, with the tag
 /// of that. With a range it wants bytes of the whole.
 fn delta<'r>(headers: &'r HeaderMap, page: &'r Page) -> Option<(&'r str, &'r Page)> {
+    if !headers.contains_key(A_IM) {
+        return None;
+    }
     let agent = headers.get(header::USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
     let refuses = REFUSING_DELTAS.iter().any(|name| agent.starts_with(name.as_bytes()));
     if page.kind() != Kind::Feed || headers.contains_key(header::RANGE) || refuses {
@@ -161,7 +163,8 @@ fn delta<'r>(headers: &'r HeaderMap, page: &'r Page) -> Option<(&'r str, &'r Pag
 /// told as Content-Encoding and not in IM, for that is what readers undo.
 fn delta_answer(request: &Parts, page: &Page, base: &str, delta: &Page, options: &Options) -> Answer {
     let (coding, coded) = negotiation::choose(&request.headers, delta);
-    let mut headers = described(delta, coding, coded, options);
+    let mut headers = heads(delta, coding, coded).whole.clone();
+    headers.remove(header::ACCEPT_RANGES);
     headers.insert(header::ETAG, page.tag(coding));
     headers.insert(header::CACHE_CONTROL, options.delta_cache_control.clone());
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding, A-IM"));
@@ -170,22 +173,29 @@ fn delta_answer(request: &Parts, page: &Page, base: &str, delta: &Page, options:
     with_body(StatusCode::IM_USED, headers, coded.body.clone())
 }
 
-/// All of a 200 that depends on the page.
-fn described(page: &Page, coding: Coding, coded: &Coded, options: &Options) -> HeaderMap {
-    let mut headers = validators(page, coded, options);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.media_type));
-    if coding != Coding::Identity {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
-    }
-    if let Some(links) = page.links() {
-        headers.insert(header::LINK, links.clone());
-    }
-    safe(&mut headers, page.kind());
-    headers
+/// What depends on the page alone, made once.
+fn heads<'p>(page: &'p Page, coding: Coding, coded: &Coded) -> &'p Heads {
+    page.heads(coding, || {
+        let unchanged = validators(page, coded);
+        let mut whole = unchanged.clone();
+        whole.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.media_type));
+        if coding != Coding::Identity {
+            whole.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+        }
+        whole.extend(page.links().map(|links| (header::LINK, links.clone())));
+        whole.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        safe(&mut whole, page.kind());
+        Heads { whole, unchanged }
+    })
 }
 
-fn bare(status: StatusCode, headers: HeaderMap) -> Answer {
-    with_body(status, headers, Bytes::new())
+/// Headers of a page with what the options say now. The value is replaced in its place: `insert` makes room for another first.
+fn fresh(ready: &HeaderMap, options: &Options) -> HeaderMap {
+    let mut headers = ready.clone();
+    if let Some(value) = headers.get_mut(header::CACHE_CONTROL) {
+        value.clone_from(&options.cache_control);
+    }
+    headers
 }
 
 fn with_body(status: StatusCode, headers: HeaderMap, body: Bytes) -> Answer {
@@ -202,14 +212,12 @@ fn unsatisfiable(length: usize) -> Answer {
     answer
 }
 
-/// What a 200 and a 304 say alike (RFC 9110, section 15.4.5), with room for everything else.
-fn validators(page: &Page, coded: &Coded, options: &Options) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(HEADERS);
+/// What a 200 and a 304 say alike (RFC 9110, section 15.4.5), with a place for Cache-Control.
+fn validators(page: &Page, coded: &Coded) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     headers.insert(header::ETAG, coded.etag.clone());
-    if let Some(modified) = page.modified() {
-        headers.insert(header::LAST_MODIFIED, modified.clone());
-    }
-    headers.insert(header::CACHE_CONTROL, options.cache_control.clone());
+    headers.extend(page.modified().map(|modified| (header::LAST_MODIFIED, modified.clone())));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(""));
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     if page.kind() == Kind::Feed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -227,7 +235,7 @@ fn unavailable() -> Answer {
 
 /// A page that helps, in the place of one that is not there.
 fn instead(status: StatusCode, page: &Page) -> Answer {
-    let mut headers = HeaderMap::with_capacity(HEADERS);
+    let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.media_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=60"));
     safe(&mut headers, page.kind());

@@ -1,13 +1,13 @@
 //! The server: accepts connections, answers each request from the newest site, stops gracefully.
 //!
-//! One task per connection. A response under way keeps the page it began with; the next request on the same connection sees
+//! A thread per core, each with its own runtime, and one task per connection. A response under way keeps the page it began with; the next request on the same connection sees
 //! the newest site.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::convert::Infallible;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::http::request::Parts;
@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -70,32 +70,79 @@ impl Default for Options {
 /// How long accepting pauses after an error: usually there are no file descriptors, and asking again at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The most threads that answer. Each is told of every connection that comes, and one of them takes it; so beyond some, more
+/// threads cost more than they answer.
+const MOST_THREADS: usize = 8;
+
+/// What all threads share.
+struct Shared {
+    site: watch::Receiver<Arc<Site>>,
+    options: watch::Receiver<Options>,
+    limiter: Limiter,
+    permits: Arc<Semaphore>,
+    seats: Seats,
+    stop: CancellationToken,
+}
+
 /// Serves until `stop` is cancelled and the responses under way are done, or the drain time is over.
+///
+/// Each core has a thread with a runtime of its own, so that a connection stays where it was accepted and no thread waits for
+/// another. All accept from one listener: whoever has a permit takes the next connection, so none waits at a thread that is
+/// busy, and a listener that somebody else has opened serves as well.
 pub async fn serve(
     listener: TcpListener,
     site: watch::Receiver<Arc<Site>>,
     options: watch::Receiver<Options>,
     stop: CancellationToken,
 ) {
-    let graceful = GracefulShutdown::new();
-    let max_connections = options.borrow().max_connections;
-    let permits = Arc::new(Semaphore::new(max_connections));
-    let limiter = Arc::new(Limiter::new(&options.borrow().limit));
-    let mut seats = Seats::new(max_connections);
+    let limiter = Limiter::new(&options.borrow().limit);
+    let permits = Arc::new(Semaphore::new(options.borrow().max_connections));
+    let shared = Arc::new(Shared { site, options, limiter, permits, seats: Seats::new(), stop });
+    let (ended, mut all_ended) = mpsc::channel::<Infallible>(1);
+    let listener = listener.into_std();
+    for _ in 0..std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS) {
+        let (shared, ended) = (shared.clone(), ended.clone());
+        let own = listener.as_ref().map_err(|error| error.kind().into()).and_then(std::net::TcpListener::try_clone);
+        let begun = own.and_then(|own| {
+            std::thread::Builder::new().name("http".to_owned()).spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                if let Err(error) = runtime.and_then(|runtime| runtime.block_on(accept(own, &shared))) {
+                    tracing::error!(%error, "a thread of the server cannot start");
+                }
+                drop(ended);
+            })
+        });
+        if let Err(error) = begun {
+            tracing::error!(%error, "a thread of the server cannot start");
+        }
+    }
+    // With it the port is free as soon as the threads have stopped to accept.
+    drop((listener, ended));
     let mut tidy = tokio::time::interval(limit::TIDY_INTERVAL);
     loop {
+        tokio::select! {
+            _ = all_ended.recv() => break,
+            _ = tidy.tick() => shared.limiter.tidy(),
+        }
+    }
+}
+
+/// One thread: accepts and answers until the server stops, then lets responses under way end.
+async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    let graceful = GracefulShutdown::new();
+    let mut options = shared.options.clone();
+    let mut builder = arrange(&listener, &options.borrow_and_update());
+    let mut stopped = std::pin::pin!(shared.stop.cancelled());
+    loop {
         let permit = tokio::select! {
-            permit = permits.clone().acquire_owned() => permit,
-            () = stop.cancelled() => break,
+            permit = shared.permits.clone().acquire_owned() => permit,
+            () = &mut stopped => break,
         };
         let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = tidy.tick() => {
-                limiter.tidy();
-                continue;
-            }
-            () = stop.cancelled() => break,
+            () = &mut stopped => break,
         };
         let (stream, peer) = match accepted {
             Ok((stream, peer)) => (stream, peer.ip().to_canonical()),
@@ -105,30 +152,28 @@ pub async fn serve(
                 continue;
             }
         };
-        let seat = match seats.take(peer, &options.borrow()) {
-            Ok(seat) => seat,
-            Err(Full) => {
-                tracing::debug!(%peer, "closed a connection: its address has as many as it may");
-                continue;
-            }
+        if options.has_changed().unwrap_or(false) {
+            builder = arrange(&listener, &options.borrow_and_update());
+        }
+        let Ok(seat) = Seat::take(shared, peer, &options.borrow()) else {
+            tracing::debug!(%peer, "closed a connection: its address has as many as it may");
+            continue;
         };
-        let (site, limiter, own_options) = (site.clone(), limiter.clone(), options.clone());
+        let own = shared.clone();
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let (head, _) = request.into_parts();
             // Cloned so that the lock of the channel is not held while a page is compressed.
-            let newest = site.borrow().clone();
-            let answer = answer(&head, peer, &newest, &own_options.borrow(), &limiter);
-            async move { Ok::<_, Infallible>(answer) }
+            let newest = own.site.borrow().clone();
+            let answer = answer(&head, peer, &newest, &own.options.borrow(), &own.limiter);
+            std::future::ready(Ok::<_, Infallible>(answer))
         });
-        let connection = builder(&stream, &options.borrow()).serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // A client that breaks off or sends nonsense concerns nobody else.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(seat);
-            drop(permit);
+            drop((seat, permit));
         });
     }
     drop(listener);
@@ -136,10 +181,12 @@ pub async fn serve(
     if tokio::time::timeout(drain_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!(seconds = drain_timeout.as_secs(), "closed connections that were still busy");
     }
+    Ok(())
 }
 
-fn builder(stream: &TcpStream, limits: &Options) -> http1::Builder {
-    limit_stalling(stream, limits.stall_timeout);
+/// What every connection accepted from now on is subject to.
+fn arrange(listener: &TcpListener, limits: &Options) -> http1::Builder {
+    limit_stalling(listener, limits.stall_timeout);
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -158,61 +205,59 @@ fn answer(head: &Parts, peer: IpAddr, site: &Site, options: &Options, limiter: &
     }
 }
 
-/// How many connections each address has. Only the accepting loop counts; a connection that ends tells it.
+/// So many counts of connections.
+const SEATS: usize = 1 << 16;
+
+/// How many connections each address has, by a hash that nobody can foresee. Addresses whose hashes meet share a count; among
+/// so many counts that concerns nobody who is not near the limit.
 struct Seats {
-    taken: HashMap<IpAddr, usize>,
-    left: mpsc::Receiver<IpAddr>,
-    leave: mpsc::Sender<IpAddr>,
+    hasher: RandomState,
+    taken: Box<[AtomicUsize]>,
 }
 
 /// An address has as many connections as it may.
 struct Full;
 
-/// The place of one connection; nothing when its address is not counted.
-struct Seat(Option<(IpAddr, mpsc::Sender<IpAddr>)>);
+/// The place of one connection, with its count; nothing when its address is not counted.
+struct Seat(Option<(Arc<Shared>, usize)>);
 
 impl Seats {
-    fn new(max_connections: usize) -> Seats {
-        // As many as can leave between two that come, so that nobody who leaves must wait.
-        let (leave, left) = mpsc::channel(max_connections + 1);
-        Seats { taken: HashMap::new(), left, leave }
+    fn new() -> Seats {
+        Seats { hasher: RandomState::new(), taken: (0..SEATS).map(|_| AtomicUsize::new(0)).collect() }
     }
 
-    fn take(&mut self, address: IpAddr, limits: &Options) -> Result<Seat, Full> {
-        while let Ok(gone) = self.left.try_recv() {
-            if let Entry::Occupied(mut count) = self.taken.entry(gone) {
-                *count.get_mut() -= 1;
-                if *count.get() == 0 {
-                    count.remove();
-                }
-            }
-        }
+    fn of(&self, address: IpAddr) -> usize {
+        (self.hasher.hash_one(address) % SEATS as u64) as usize
+    }
+}
+
+impl Seat {
+    fn take(shared: &Arc<Shared>, address: IpAddr, limits: &Options) -> Result<Seat, Full> {
         if !client::is_one(address, &limits.trusted_proxies) {
             return Ok(Seat(None));
         }
-        let count = self.taken.entry(address).or_default();
-        if *count >= limits.connections_per_address {
-            return Err(Full);
-        }
-        *count += 1;
-        Ok(Seat(Some((address, self.leave.clone()))))
+        let at = shared.seats.of(address);
+        let before = shared.seats.taken[at].fetch_add(1, Ordering::Relaxed);
+        // One that is refused leaves at once.
+        let seat = Seat(Some((shared.clone(), at)));
+        if before < limits.connections_per_address { Ok(seat) } else { Err(Full) }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Some((address, leave)) = self.0.take() {
-            // It cannot be full, and when nobody listens any more the server stops.
-            let _ = leave.try_send(address);
+        if let Some((shared, at)) = &self.0 {
+            shared.seats.taken[*at].fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
-/// hyper has no write timeout; the kernel closes a connection whose bytes nobody takes.
-fn limit_stalling(stream: &TcpStream, timeout: Duration) {
-    let socket = socket2::SockRef::from(stream);
-    let limited = socket.set_tcp_user_timeout(Some(timeout)).and_then(|()| stream.set_nodelay(true));
+/// hyper has no write timeout; the kernel closes a connection whose bytes nobody takes. A connection has from its listener what
+/// is set there, so this costs no call for each.
+fn limit_stalling(listener: &TcpListener, timeout: Duration) {
+    let socket = socket2::SockRef::from(listener);
+    let limited = socket.set_tcp_user_timeout(Some(timeout)).and_then(|()| socket.set_tcp_nodelay(true));
     if let Err(error) = limited {
-        tracing::debug!(%error, "a connection without limits");
+        tracing::debug!(%error, "connections without limits");
     }
 }

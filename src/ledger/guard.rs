@@ -7,12 +7,13 @@
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeDelta};
 use sha2::{Digest as _, Sha256};
 
 use super::words::{Hash, canonical_link};
-use super::{Change, Changes, Ledger, Moment, Published, Settlement, Shown, What, source_of};
+use super::{Change, Changes, Ledger, Moment, Published, Settled, Settlement, Shown, What, source_of};
 use crate::digest::text::normalized;
 
 /// When a change is held.
@@ -324,9 +325,12 @@ fn beginning(title: &str) -> String {
 }
 
 /// The dates of the digests in which items stand, by their ids.
-fn dates(settlement: &Settlement) -> HashMap<&str, NaiveDate> {
-    let items = settlement.digests.iter().flat_map(|settled| settled.items.iter().map(|it| (it, settled.digest.date)));
-    items.map(|(identity, date)| (identity.id.as_str(), date)).collect()
+fn dates(settlement: &Settlement) -> HashMap<String, NaiveDate> {
+    let dates_of = |settled: &Arc<Settled>| {
+        let date = settled.digest.date;
+        settled.items().iter().map(|identity| (identity.id.clone(), date)).collect::<Vec<_>>()
+    };
+    settlement.digests.iter().flat_map(dates_of).collect()
 }
 
 impl Ledger {
@@ -367,7 +371,7 @@ impl Ledger {
         let again = new.filter_map(|change| Some((stays.get(&change.record.hash)?, change.id.as_str())));
         let repeated = again.flat_map(|(before, new)| before.iter().map(move |id| (*id, new)));
         // Some digests tell the same on many days; on one day it is a copy.
-        let repeated = repeated.filter(|(id, new)| dates.get(id) == dates.get(new));
+        let repeated = repeated.filter(|(id, new)| dates.get(*id) == dates.get(*new));
         let case = Case {
             shown: &self.shown,
             next,
@@ -421,12 +425,15 @@ impl Ledger {
     }
 
     /// The entries of the newest digests that readers have, and of newer ones.
-    fn newest<'s>(&self, settlement: &'s Settlement) -> HashSet<&'s str> {
+    fn newest(&self, settlement: &Settlement) -> HashSet<String> {
         let known = settlement.digests.iter().filter(|settled| self.records.digests.contains_key(&*settled.key));
         let newest = known.map(|settled| settled.digest.date).max();
         let newest = settlement.digests.iter().filter(|settled| Some(settled.digest.date) >= newest);
-        let entries = newest.flat_map(|settled| settled.items.iter().chain([&settled.identity]));
-        entries.map(|identity| identity.id.as_str()).collect()
+        let ids = |settled: &Arc<Settled>| {
+            let items = settled.items();
+            items.iter().chain([&settled.identity]).map(|identity| identity.id.clone()).collect::<Vec<_>>()
+        };
+        newest.flat_map(ids).collect()
     }
 
     /// The key that the files of a digest's date and language share, by its id.

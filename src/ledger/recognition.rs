@@ -7,11 +7,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
 use super::words::{Hash, hash_of_text, short_hash};
 use super::{Options, Published, canonical_link};
 use crate::digest::text::normalized;
-use crate::digest::{Item, Keyed};
+use crate::digest::{Digest, Item};
 
 /// An item as it was last published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +82,7 @@ impl Prints {
     /// What changes is added to `recognised`.
     pub(super) fn recognise(
         &self,
-        editions: &[&Keyed],
+        editions: &[Arc<Digest>],
         absent: &mut BTreeSet<String>,
         past: &dyn Past,
         options: &Options,
@@ -89,13 +90,13 @@ impl Prints {
     ) -> Vec<Vec<Name>> {
         let mut names: Vec<Vec<Name>> = vec![Vec::new(); editions.len()];
         let mut done: HashSet<&str> = HashSet::new();
-        for (_, digest) in editions {
+        for digest in editions {
             let key = digest.key.as_str();
             if !done.insert(key) {
                 continue;
             }
-            let parts: Vec<usize> = (0..editions.len()).filter(|at| editions[*at].1.key == key).collect();
-            let items: Vec<&Item> = parts.iter().flat_map(|at| editions[*at].1.items().map(|(_, item)| item)).collect();
+            let parts: Vec<usize> = (0..editions.len()).filter(|at| editions[*at].key == key).collect();
+            let items: Vec<&Item> = parts.iter().flat_map(|at| editions[*at].items().map(|(_, item)| item)).collect();
             let wanted: Vec<Features> = items.iter().map(|item| features(item, options)).collect();
             let before = self.by_digest.get(key);
             let redated = if before.is_none() { self.with_another_date(&wanted, absent, past) } else { None };
@@ -117,7 +118,7 @@ impl Prints {
                 recognised.prints.push((key.to_owned(), known));
             }
             for at in parts {
-                names[at] = ids.by_ref().take(editions[at].1.len()).collect();
+                names[at] = ids.by_ref().take(editions[at].len()).collect();
             }
         }
         names

@@ -12,7 +12,7 @@ use chrono_tz::Tz;
 use super::recognition::{Name, Recognised};
 use super::words::{Hash, hash_of};
 use super::{Identity, Made, Moment, Options, Record, Records, Settled, Settlement, Standing, Waiting};
-use crate::digest::{Digest, Item, Keyed};
+use crate::digest::{Digest, Item, Keyed, Volume};
 
 /// What a settlement changes in the ledger, once it is committed.
 #[derive(Debug, Default)]
@@ -179,6 +179,7 @@ pub(super) fn settle(
         absent: if is_all { records.absent(digests) } else { gone_families(&fresh, &dropped, records) },
         last_news: now.timestamp() + 1,
         settled: HashMap::new(),
+        there: HashSet::new(),
         waiting: Vec::new(),
         ends: Vec::new(),
         changes: Changes { at: now.fixed_offset(), ..Changes::default() },
@@ -268,6 +269,8 @@ struct Settler<'l> {
     last_news: i64,
     /// What is published, by key.
     settled: HashMap<Arc<str>, Arc<Settled>>,
+    /// The ids of the items that were published before and are there.
+    there: HashSet<String>,
     waiting: Vec<Waiting>,
     /// See [`Last::ends`].
     ends: Vec<(Moment, String)>,
@@ -276,7 +279,7 @@ struct Settler<'l> {
 
 impl Settler<'_> {
     /// Whether a digest is not to be seen yet: it came before its date, and its moment is still to come.
-    fn waits(&mut self, key: &str, digest: &Arc<Digest>, is_early: bool, moment: Moment) -> bool {
+    fn waits(&mut self, key: &str, digest: &Arc<Volume>, is_early: bool, moment: Moment) -> bool {
         let waited = self.records.waiting.contains(key);
         let waits = !self.records.digests.contains_key(key) && (is_early || (waited && moment > self.now));
         if waits != waited {
@@ -292,14 +295,21 @@ impl Settler<'_> {
     fn publish(&mut self, editions: &[&Keyed], moment: Moment) {
         let Records { prints, .. } = self.records;
         let recognised = &mut self.changes.recognised;
-        let names = prints.recognise(editions, &mut self.absent, self.records, self.options, recognised);
-        for ((key, digest), names) in editions.iter().copied().zip(names) {
-            let settled = self.settle_one(key, digest, names, moment);
+        let digests: Vec<Arc<Digest>> = editions.iter().map(|(_, volume)| volume.open()).collect();
+        let names = prints.recognise(&digests, &mut self.absent, self.records, self.options, recognised);
+        for (((key, volume), digest), names) in editions.iter().copied().zip(digests).zip(names) {
+            let settled = self.settle_one((key, volume), &digest, names, moment);
             self.settled.insert(key.clone(), Arc::new(settled));
         }
     }
 
-    fn settle_one(&mut self, key: &Arc<str>, digest: &Arc<Digest>, names: Vec<Name>, moment: Moment) -> Settled {
+    fn settle_one(
+        &mut self,
+        (key, volume): (&Arc<str>, &Arc<Volume>),
+        digest: &Digest,
+        names: Vec<Name>,
+        moment: Moment,
+    ) -> Settled {
         let known = self.records.digests.get(&**key);
         let published = known.map_or_else(|| self.free_stretch(moment, digest.len()), |known| known.published);
         let late = if known.is_some() { self.late(digest, &names) } else { Vec::new() };
@@ -308,6 +318,7 @@ impl Settler<'_> {
         let mut items = Vec::with_capacity(digest.len());
         for ((_, item), (anchor, id)) in digest.items().zip(names) {
             let before = self.records.items.get(&id);
+            self.there.extend(before.map(|_| id.clone()));
             let first = late.next().flatten().unwrap_or(next);
             next -= TimeDelta::seconds(1);
             let hash = hash_of([item], ("", ""), self.options);
@@ -333,12 +344,12 @@ impl Settler<'_> {
         if standing != Standing::Withdrawn || known.is_some() {
             self.note(known, record, (&id, key), None, &digest.title);
         }
-        let made = Made::of(digest, self.options);
+        let made = Made::of(volume, self.options);
         if self.records.sources.get(&**key) != Some(&made) {
             self.changes.sources.push((key.to_string(), made));
         }
         let identity = Identity { id, anchor: String::new(), published, updated, standing };
-        Settled { digest: digest.clone(), key: key.clone(), identity, items }
+        Settled::new(volume.clone(), key.clone(), identity, items)
     }
 
     /// The moments of the items that join a published digest, in file order. They are given before those of corrections, so
@@ -412,28 +423,21 @@ impl Settler<'_> {
 
     /// Notes what was published and is not there any more, when everything was settled.
     fn tell_gone(&mut self) {
-        let (items, keys) = self.there();
-        let items = self.records.items.keys().filter(|id| !items.contains(id.as_str()));
-        let digests = self.records.digests.keys().filter(|key| !keys.contains(key.as_str()));
+        let items = self.records.items.keys().filter(|id| !self.there.contains(id.as_str()));
+        let digests = self.records.digests.keys().filter(|key| !self.settled.contains_key(key.as_str()));
         let gone = Self::gone(self.records, self.options, self.now, items, digests);
         self.changes.entries.extend(gone);
     }
 
     /// Notes what was published in digests that were settled before, and is not there any more.
     fn tell_gone_of(&mut self, dropped: &[Arc<Settled>]) {
-        let (there, keys) = self.there();
-        let items = dropped.iter().flat_map(|settled| &settled.items).map(|item| &item.id);
-        let items: BTreeSet<&String> = items.filter(|id| !there.contains(id.as_str())).collect();
+        let items: Vec<Arc<Vec<Identity>>> = dropped.iter().map(|settled| settled.items()).collect();
+        let items = items.iter().flat_map(|items| items.iter()).map(|item| &item.id);
+        let items: BTreeSet<&String> = items.filter(|id| !self.there.contains(id.as_str())).collect();
         let digests: Vec<String> = dropped.iter().map(|settled| settled.key.to_string()).collect();
-        let digests = digests.iter().filter(|key| !keys.contains(key.as_str()));
+        let digests = digests.iter().filter(|key| !self.settled.contains_key(key.as_str()));
         let gone = Self::gone(self.records, self.options, self.now, items.into_iter(), digests);
         self.changes.entries.extend(gone);
-    }
-
-    /// The ids of the items that were settled, and the keys of their digests.
-    fn there(&self) -> (HashSet<&str>, HashSet<&str>) {
-        let items = self.settled.values().flat_map(|it| &it.items).map(|it| it.id.as_str());
-        (items.collect(), self.settled.keys().map(|key| &**key).collect())
     }
 
     fn gone<'r>(

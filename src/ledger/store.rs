@@ -624,7 +624,7 @@ mod tests {
     fn a_digest_is_known_by_its_file_and_its_items_again() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(folder.path()).unwrap();
-        let given = Given { path: "2025-05-22.md".to_owned(), source: u64::MAX - 1, items: vec![1, u32::MAX] };
+        let given = Given { path: "2025-05-22.md".to_owned(), source: u64::MAX - 1, items: vec![1, u32::MAX].into() };
         let made = |given| Made { family: "2025-05-22".to_owned(), source: -1, given };
         let sources = vec![("2025-05-22".to_owned(), made(Some(given))), ("2025-05-22-b".to_owned(), made(None))];
         store.write(&[Rows { sources: sources.clone(), ..Rows::default() }]).unwrap();

@@ -8,31 +8,31 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::digest::learnt::Given;
-use crate::digest::{self, Digest};
+use crate::digest::{self, Volume};
 use crate::finding::Finding;
 
 /// The digests that share a key, and what became of them.
 #[derive(Debug, Default)]
 pub(super) struct Family {
-    pub(super) digests: Vec<Arc<Digest>>,
+    pub(super) digests: Vec<Arc<Volume>>,
     /// Of files that are one item each, by path: together they are one digest more.
-    pub(super) stories: Vec<Arc<Digest>>,
+    pub(super) stories: Vec<Arc<Volume>>,
     /// That digest, and what it was made of.
-    day: Option<(Vec<Arc<Digest>>, Arc<Digest>)>,
+    day: Option<(Vec<Arc<Volume>>, Arc<Volume>)>,
     /// What is to be said of their names.
     pub(super) findings: Vec<Finding>,
 }
 
 impl Family {
     /// All digests of it. A day stays the same as long as its files do.
-    pub(super) fn editions(&mut self) -> Vec<Arc<Digest>> {
-        let is_same = |old: &[Arc<Digest>], new: &[Arc<Digest>]| {
+    pub(super) fn editions(&mut self) -> Vec<Arc<Volume>> {
+        let is_same = |old: &[Arc<Volume>], new: &[Arc<Volume>]| {
             old.len() == new.len() && old.iter().zip(new).all(|(old, new)| Arc::ptr_eq(old, new))
         };
         if self.stories.is_empty() {
             self.day = None;
         } else if self.day.as_ref().is_none_or(|(parts, _)| !is_same(parts, &self.stories)) {
-            self.day = Some((self.stories.clone(), Arc::new(Digest::of_stories(&self.stories))));
+            self.day = Some((self.stories.clone(), Arc::new(Volume::of_stories(&self.stories))));
         }
         self.digests.iter().chain(self.day.iter().map(|(_, day)| day)).cloned().collect()
     }
@@ -44,20 +44,20 @@ impl Family {
 pub(super) fn names(
     key: &str,
     mut is_bare_free: bool,
-    editions: &[Arc<Digest>],
+    editions: &[Arc<Volume>],
     known: &BTreeMap<String, Given>,
     is_taken: &dyn Fn(&str) -> bool,
 ) -> Vec<String> {
     let mut names: Vec<Option<String>> = vec![None; editions.len()];
     let mut free: BTreeMap<&str, &Given> = known.iter().map(|(name, given)| (name.as_str(), given)).collect();
     // What stands where it stood; what has another file; what was rewritten where it stood.
-    let in_place = |given: &Given, digest: &Digest| match given.path == digest.path {
+    let in_place = |given: &Given, digest: &Volume| match given.path == digest.path {
         true => given.likeness(digest),
         false => None,
     };
-    let elsewhere = |given: &Given, digest: &Digest| given.likeness(digest);
-    let rewritten = |given: &Given, digest: &Digest| (given.path == digest.path).then_some(0);
-    for likeness in [&in_place as &dyn Fn(&Given, &Digest) -> Option<usize>, &elsewhere, &rewritten] {
+    let elsewhere = |given: &Given, digest: &Volume| given.likeness(digest);
+    let rewritten = |given: &Given, digest: &Volume| (given.path == digest.path).then_some(0);
+    for likeness in [&in_place as &dyn Fn(&Given, &Volume) -> Option<usize>, &elsewhere, &rewritten] {
         if free.is_empty() {
             break;
         }
@@ -89,7 +89,7 @@ pub(super) fn was_given(name: &str, given: &BTreeMap<String, BTreeMap<String, Gi
 }
 
 /// Brings up to date what is known of the names of one key.
-pub(super) fn remember(known: &mut BTreeMap<String, Given>, names: &[String], editions: &[Arc<Digest>]) {
+pub(super) fn remember(known: &mut BTreeMap<String, Given>, names: &[String], editions: &[Arc<Volume>]) {
     for (name, digest) in names.iter().zip(editions).filter(|(_, digest)| !digest.is_one_story) {
         let is_same = |given: &Given| given.path == digest.path && given.source == digest.source;
         if known.get(name).is_some_and(is_same) {
@@ -104,7 +104,7 @@ pub(super) fn remember(known: &mut BTreeMap<String, Given>, names: &[String], ed
     }
 }
 
-fn other_key(key: &str, digest: &Digest, take: &mut dyn FnMut(&str) -> bool) -> String {
+fn other_key(key: &str, digest: &Volume, take: &mut dyn FnMut(&str) -> bool) -> String {
     let name = digest::name_besides_date(&digest.path);
     let wish = if name.is_empty() { key.to_owned() } else { format!("{key}-{name}") };
     let numbered = (2_u32..).map(|number| format!("{wish}-{number}"));

@@ -11,7 +11,7 @@ use brotli::enc::BrotliEncoderParams;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use flate2::{Compression, GzBuilder};
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderMap, HeaderValue};
 use sha2::{Digest as _, Sha256};
 
 use super::delta::Past;
@@ -104,6 +104,15 @@ impl Coded {
     }
 }
 
+/// The headers of a page in a coding, ready to be cloned for each answer.
+#[derive(Debug)]
+pub struct Heads {
+    /// Of the page sent whole.
+    pub whole: HeaderMap,
+    /// Of the answer to a client that has it.
+    pub unchanged: HeaderMap,
+}
+
 /// One response body.
 pub struct Page {
     /// The media type, with its charset.
@@ -115,6 +124,8 @@ pub struct Page {
     make: Option<Make>,
     coded: [OnceLock<Option<Coded>>; Coding::SMALLEST_FIRST.len()],
     modified: OnceLock<Option<HeaderValue>>,
+    /// By coding.
+    heads: [OnceLock<Box<Heads>>; 1 + Coding::SMALLEST_FIRST.len()],
     /// What it is related to.
     links: Option<HeaderValue>,
     /// Earlier versions of a feed.
@@ -161,12 +172,12 @@ impl Page {
 
     /// The same page, last changed at another moment.
     pub(super) fn modified_at(self, moment: DateTime<Utc>) -> Page {
-        Page { last_modified: Some(moment), modified: OnceLock::new(), ..self }
+        Page { last_modified: Some(moment), modified: OnceLock::new(), heads: Default::default(), ..self }
     }
 
     /// The same page with a value of Link.
     pub(super) fn with_links(self, links: Option<HeaderValue>) -> Page {
-        Page { links, ..self }
+        Page { links, heads: Default::default(), ..self }
     }
 
     /// The same page with what it knows of its past.
@@ -198,6 +209,7 @@ impl Page {
             make: None,
             coded: Default::default(),
             modified: OnceLock::new(),
+            heads: Default::default(),
             links: None,
             past: None,
         }
@@ -252,6 +264,11 @@ impl Page {
     /// remembered, or the whole is better.
     pub fn since(&self, hash: &str) -> Option<&Page> {
         self.past.as_ref()?.since(hash, self)
+    }
+
+    /// The headers that the page has in a coding, as they were made the first time.
+    pub fn heads(&self, coding: Coding, make: impl FnOnce() -> Heads) -> &Heads {
+        self.heads[coding as usize].get_or_init(|| Box::new(make()))
     }
 
     /// The value of Last-Modified (RFC 9110, section 8.8.2).

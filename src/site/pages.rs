@@ -6,8 +6,8 @@ use askama::Template;
 
 use super::Builder;
 use super::retired::Ended;
-use crate::digest::Section;
 use crate::digest::text::is_right_to_left;
+use crate::digest::{Digest, Section};
 use crate::feed::{self, Feed, Feeds, absolute, digest_route};
 use crate::ledger::{Identity, Settled, Standing};
 
@@ -138,7 +138,7 @@ struct Archive<'a> {
 #[template(path = "digest.html")]
 struct DigestPage<'a> {
     frame: Frame<'a>,
-    settled: &'a Settled,
+    digest: &'a Digest,
     /// Of the digest's own words: `ltr` or `rtl`.
     direction: &'static str,
     sections: Vec<(&'a Section, Vec<Placed<'a>>)>,
@@ -259,7 +259,8 @@ fn digest<'a>(
     mains: &'a Mains,
     retracted: &str,
 ) -> String {
-    let sections = settled.sections().map(|(section, items)| {
+    let opened = settled.open();
+    let sections = opened.sections().map(|(section, items)| {
         let placed = items.into_iter().map(|(item, identity)| {
             let notice = match &identity.standing {
                 Standing::Retracted { reason } => Some(feed::notice(retracted, reason)),
@@ -271,14 +272,14 @@ fn digest<'a>(
     });
     let sections = sections.collect();
     let mut frame = mains.frame(&settled.digest.title, &mains.all, &digest_route(&settled.key));
-    if let Some(description) = &settled.digest.description {
+    if let Some(description) = &opened.digest.description {
         frame.description.clone_from(description);
     }
     if let Some(language) = &settled.digest.language {
         frame.lang = language;
     }
     let direction = if is_right_to_left(&settled.digest.title) { "rtl" } else { "ltr" };
-    render(&DigestPage { frame, settled, direction, sections, newer, older })
+    render(&DigestPage { frame, digest: &opened.digest, direction, sections, newer, older })
 }
 
 fn line(settled: &Settled) -> Line<'_> {

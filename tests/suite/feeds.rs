@@ -145,7 +145,7 @@ fn late_items_of_old_digests_drive_no_new_one_out_of_a_feed() {
             &feedmill::digest::Rules::default(),
         );
         let (feedmill::digest::Outcome::Digests(mut digests), _) = outcome else { panic!("no digest") };
-        (std::sync::Arc::from(date), std::sync::Arc::new(digests.remove(0)))
+        (std::sync::Arc::from(date), std::sync::Arc::new(digests.remove(0).into()))
     };
     let ids = feedmill::ledger::Options::default();
     let mut ledger = feedmill::ledger::Ledger::default();

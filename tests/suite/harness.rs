@@ -194,6 +194,14 @@ impl Answer {
         Answer { status, headers, body: response[end + 4..].to_vec() }
     }
 
+    /// The first of several responses with Content-Length, and what follows it.
+    pub fn first_of(responses: &[u8]) -> (Answer, &[u8]) {
+        let head = responses.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+        let length: usize = Answer::parse(&responses[..head]).header("content-length").unwrap().parse().unwrap();
+        let (first, rest) = responses.split_at(head + length);
+        (Answer::parse(first), rest)
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

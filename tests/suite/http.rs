@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::io::Read as _;
 
-use feedmill::site::Coding;
+use feedmill::site::{Coding, Site};
 
-use crate::harness::{Answer, Daemon, Folder, body, digest, json, moment, titles};
+use crate::harness::{Answer, Daemon, Folder, body, digest, json, moment, page, titles};
 
 async fn daemon() -> Daemon {
     let text = digest("2025-05-22", &[("News", &["One", "Two", "Three"]), ("Papers", &["Paper"])]);
@@ -650,4 +650,81 @@ async fn who_says_nothing_is_let_go() {
     assert_eq!(daemon.say(head("a: b\r\n")).await.status, 200);
     assert_eq!(daemon.say(head("a: b\r\nc: d\r\n")).await.status, 431);
     assert_eq!(daemon.say(head(&format!("a: {}\r\n", "b".repeat(9000)))).await.status, 431);
+}
+
+/// Rule of the house: a response under way keeps the bytes and the entity tag that it began with, whatever comes meanwhile.
+#[tokio::test]
+async fn a_response_under_way_is_the_page_it_began_with() {
+    let mut daemon = large("first").serve_with(LARGE_FEEDS).await;
+    let tag_of = |site: &Site| page(site, "/rss.xml").plain().etag.to_str().unwrap().to_owned();
+    let (body_before, tag_before) = (body(&daemon.site.borrow(), "/rss.xml"), tag_of(&daemon.site.borrow()));
+    let mut slow = slow_reader(daemon.address);
+    std::io::Write::write_all(&mut slow, b"GET /rss.xml HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    // The first byte has come, and the rest cannot have: it is more than the kernel holds.
+    slow.peek(&mut [0]).unwrap();
+    daemon.folder.write("2025-05-23.md", digest("2025-05-23", &[("News", &["New"])]));
+    daemon.until("the new digest shows", |site| titles(site, "/")[0] == "New").await;
+    // On the same connection, the next request sees the next site.
+    std::io::Write::write_all(&mut slow, b"GET /rss.xml HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    read_fast(&slow);
+    let read = move || {
+        let mut both = Vec::new();
+        slow.read_to_end(&mut both).map(|_| both)
+    };
+    let both = tokio::task::spawn_blocking(read).await.unwrap().unwrap();
+    let (old, rest) = Answer::first_of(&both);
+    let (new, rest) = Answer::first_of(rest);
+    assert!(rest.is_empty());
+    assert!(old.text() == body_before && old.header("etag") == Some(&tag_before));
+    let site = daemon.site.borrow().clone();
+    assert!(new.text() == body(&site, "/rss.xml") && new.header("etag") == Some(&tag_of(&site)));
+    assert_ne!(tag_of(&site), tag_before);
+}
+
+/// A client that takes nothing is dropped by the kernel after the stall time, and makes room for the next.
+#[tokio::test]
+async fn who_stops_reading_is_dropped_and_makes_room() {
+    let limits = "server: {max_connections: 1, stall_seconds: 1, header_seconds: 600, drain_seconds: 601}";
+    let yaml = &format!("{LARGE_FEEDS}\n{limits}");
+    let daemon = large("first").serve_with(yaml).await;
+    let mut stalled = slow_reader(daemon.address);
+    std::io::Write::write_all(&mut stalled, b"GET /rss.xml HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    stalled.peek(&mut [0]).unwrap();
+    // There is one permit; without the limit this would wait until the harness gives up.
+    assert_eq!(daemon.get("/healthz", &[]).await.status, 200);
+    // And its own answer is cut off.
+    read_fast(&stalled);
+    let mut taken = Vec::new();
+    let ended = stalled.read_to_end(&mut taken);
+    assert!(ended.is_err() || taken.len() < body(&daemon.site.borrow(), "/rss.xml").len());
+}
+
+/// Lets feeds be larger than all that the kernel holds for a slow reader, 4 MB by default (`tcp_wmem`).
+const LARGE_FEEDS: &str = "feeds: {max_bytes: 100000000, digests: 1000, days: 36500}";
+
+/// Digests of which the feed is that large.
+fn large(word: &str) -> Folder {
+    let folder = Folder::new();
+    let text = format!("{word} ").repeat(46_000);
+    for day in 1..=20 {
+        let date = format!("2025-05-{day:02}");
+        let item = format!("### {word} {day}\n\n{text}[>Read more](https://example.com/{day})\n");
+        folder.write(&format!("{date}.md"), format!("# {date}\n\n## News\n\n{item}"));
+    }
+    folder
+}
+
+/// A connection of which few bytes are taken before they are read.
+fn slow_reader(address: std::net::SocketAddr) -> std::net::TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let stream = std::net::TcpStream::from(socket);
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    stream
+}
+
+/// Has the kernel take many bytes at once.
+fn read_fast(stream: &std::net::TcpStream) {
+    socket2::SockRef::from(stream).set_recv_buffer_size(1 << 20).unwrap();
 }

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 fn digest(path: &str, text: &str) -> Keyed {
     let (outcome, findings) = digest::parse(path, text.as_bytes(), &Rules::default());
     let Outcome::Digests(mut digests) = outcome else { panic!("no digest: {findings:?}") };
-    (digests[0].key.as_str().into(), Arc::new(digests.remove(0)))
+    (digests[0].key.as_str().into(), Arc::new(digests.remove(0).into()))
 }
 
 fn list(entries: &[&str]) -> String {
@@ -35,7 +35,8 @@ impl Publication {
     fn publish(&mut self, files: &[Keyed]) -> Vec<(String, Identity)> {
         let settlement = self.settle_next(files);
         let items = settlement.digests.iter().flat_map(|settled| {
-            settled.digest.items().map(|(_, item)| item.title.clone()).zip(settled.items.iter().cloned())
+            let titles: Vec<String> = settled.digest.open().items().map(|(_, item)| item.title.clone()).collect();
+            titles.into_iter().zip(settled.items().to_vec())
         });
         items.collect()
     }
@@ -57,7 +58,7 @@ impl Publication {
     /// What is settled digest by digest is what comes out when everything is settled anew.
     fn expect_the_same_anew(&self, files: &[Keyed], settlement: &Settlement) {
         let copies: Vec<Keyed> =
-            files.iter().map(|(key, digest)| (key.clone(), Arc::new(Digest::clone(digest)))).collect();
+            files.iter().map(|(key, digest)| (key.clone(), Arc::new(Digest::clone(&digest.open()).into()))).collect();
         let (anew, changes) = self.ledger.settle(&copies, self.now, &Options::default());
         assert_eq!((&anew, changes.entries.len()), (settlement, 0));
     }
@@ -222,7 +223,7 @@ fn every_correction_moves_the_time_of_the_last_change() {
         let list = list(&entries.iter().map(String::as_str).collect::<Vec<_>>());
         let settlement = publication.settle(&[digest("2025-05-22.md", &list)]);
         expect_distinct_times(&settlement);
-        (settlement.digests[0].items.clone(), publication.now)
+        (settlement.digests[0].items().to_vec(), publication.now)
     };
     let mut before = settle("first", 0).0;
     for (tag, seconds) in [("second", 3), ("third", 5), ("fourth", 1), ("fifth", 0), ("sixth", 600)] {
@@ -245,7 +246,7 @@ fn what_joins_a_digest_has_the_moment_at_which_it_came_whatever_is_corrected_wit
     let entry = |at: usize, tag: &str| format!("[{} number {at}](https://example.org/{at}) and {tag}", words(at));
     let mut settle = |entries: Vec<String>| {
         let list = list(&entries.iter().map(String::as_str).collect::<Vec<_>>());
-        publication.settle_next(&[digest("2025-05-22.md", &list)]).digests[0].items.clone()
+        publication.settle_next(&[digest("2025-05-22.md", &list)]).digests[0].items()
     };
     settle((0..20).map(|at| entry(at, "first")).collect());
     let items = settle((0..21).map(|at| entry(at, "second")).collect());
@@ -271,7 +272,8 @@ fn what_was_published_is_recognised_by_a_later_run_and_under_another_authority()
     let ledger = Ledger::open(state.path(), &other).unwrap();
     let files = [digest("2025-05-22.md", &list(&[edited[0], edited[1], "[New](https://example.org/3) c"]))];
     let (settlement, _) = ledger.settle(&files, later.now, &other);
-    let ids: Vec<&str> = settlement.digests[0].items.iter().map(|identity| identity.id.as_str()).collect();
+    let items = settlement.digests[0].items();
+    let ids: Vec<&str> = items.iter().map(|identity| identity.id.as_str()).collect();
     assert_eq!(ids[..2], [second["The bus"].id.as_str(), second["Water tower"].id.as_str()]);
     assert!(ids[2].starts_with("tag:example.org,2025:2025-05-22/"), "{}", ids[2]);
 }
@@ -284,7 +286,7 @@ fn an_introduction_is_a_part_of_its_digest() {
         let files = [digest("2025-05-22.md", &text)];
         publication.now += TimeDelta::minutes(1);
         let settled = publication.settle(&files).digests.remove(0);
-        (settled.identity.updated, settled.items[0].updated)
+        (settled.identity.updated, settled.items()[0].updated)
     };
     let first = updated("Good morning.");
     assert_eq!(updated("*Good*  morning."), first);
@@ -374,9 +376,9 @@ fn words(number: usize) -> String {
 
 /// No two entries of readers have one time, and a digest's items follow its moment.
 fn expect_distinct_times(settlement: &Settlement) {
-    let items: Vec<&Identity> = settlement.digests.iter().flat_map(|settled| &settled.items).collect();
+    let items: Vec<Identity> = settlement.digests.iter().flat_map(|settled| settled.items().to_vec()).collect();
     for time in [|identity: &Identity| identity.published, |identity: &Identity| identity.updated] {
-        let mut times: Vec<_> = items.iter().map(|identity| time(identity)).collect();
+        let mut times: Vec<_> = items.iter().map(time).collect();
         times.sort_unstable();
         assert!(times.is_sorted_by(|one, other| one < other), "{times:?}");
     }
@@ -450,7 +452,7 @@ proptest! {
             let files = [neighbours[0].clone(), file, neighbours[1].clone()];
             let seen = if is_again { publication.settle(&files) } else { publication.settle_next(&files) };
             expect_distinct_times(&seen);
-            let seen = seen.digests.iter().find(|settled| settled.key.starts_with("2025-05-2")).unwrap().items.clone();
+            let seen = seen.digests.iter().find(|settled| settled.key.starts_with("2025-05-2")).unwrap().items().to_vec();
             prop_assert_eq!(seen.len(), stories.len());
             for (story, identity) in stories.iter().zip(&seen) {
                 let id = ids.entry(story.who).or_insert_with(|| identity.id.clone());

@@ -1,6 +1,7 @@
 //! The shapes that digests have: each understood in its own file, and by what recurs over the folder.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use expect_test::{Expect, expect};
 use feedmill::digest::{
@@ -49,7 +50,8 @@ fn read(folder: &Folder) -> Library {
 
 fn sketch_of(library: &Library, path: &str) -> String {
     let (_, digests) = library.files().find(|(name, _)| *name == path).unwrap();
-    sketch(digests.iter().map(|digest| &**digest))
+    let opened: Vec<Arc<Digest>> = digests.iter().map(|digest| digest.open()).collect();
+    sketch(opened.iter().map(|digest| &**digest))
 }
 
 #[test]
@@ -265,7 +267,7 @@ fn files_that_share_each_day_are_one_item_each() {
     let keys: Vec<&str> = library.digests().iter().map(|(key, _)| &**key).collect();
     assert_eq!(keys, ["2025-05-21", "2025-05-22"]);
     assert_eq!(library.findings(), [], "files of a day belong together");
-    let day = &library.digests()[0].1;
+    let day = library.digests()[0].1.open();
     let items: Vec<_> = day.items().map(|(_, item)| (&*item.path, item.title.as_str(), item.link.as_deref())).collect();
     assert_eq!(
         items,
@@ -340,7 +342,7 @@ fn what_was_learnt_stays_when_files_leave_and_the_service_starts_again() {
     later.recall(Ledger::open(state.path(), &feedmill::ledger::Options::default()).unwrap().memory().clone());
     later.refresh(&HashSet::new(), "2026-01-01".parse().unwrap()).unwrap();
     assert_eq!(sketch_of(&library, "2025-05-03.md"), sketch_of(&later, "2025-05-03.md"));
-    assert_eq!(later.digests()[0].1.sections[0].why, SectionWhy::Recurs);
+    assert_eq!(later.digests()[0].1.open().sections[0].why, SectionWhy::Recurs);
     let forgetful = read(&folder);
     assert_ne!(sketch_of(&forgetful, "2025-05-03.md"), sketch_of(&later, "2025-05-03.md"));
 }
@@ -351,18 +353,18 @@ fn a_third_digest_teaches_what_the_first_two_hold() {
     let text = |day: usize| format!("# W\n\n## Tip of the day\n\nUse [tool {day}](https://example.org/{day}).\n");
     (1..=2).for_each(|day| folder.write(&format!("2025-05-0{day}.md"), text(day)));
     let mut library = read(&folder);
-    assert_eq!(library.digests()[0].1.sections[0].why, SectionWhy::Unnamed);
+    assert_eq!(library.digests()[0].1.open().sections[0].why, SectionWhy::Unnamed);
     folder.write("2025-05-03.md", text(3));
     let mut changed = library.refresh(&HashSet::new(), "2026-01-01".parse().unwrap()).unwrap().changed;
     changed.sort();
     assert_eq!(changed, ["2025-05-01.md", "2025-05-02.md", "2025-05-03.md"]);
-    assert!(library.digests().iter().all(|(_, digest)| digest.sections[0].why == SectionWhy::Recurs));
+    assert!(library.digests().iter().all(|(_, digest)| digest.open().sections[0].why == SectionWhy::Recurs));
     folder.remove("2025-05-01.md");
     folder.remove("2025-05-02.md");
     library.refresh(&HashSet::new(), "2026-01-01".parse().unwrap()).unwrap();
     folder.write("2025-05-03.md", text(3).replace("tool 3", "the tool 3"));
     library.refresh(&HashSet::new(), "2026-01-01".parse().unwrap()).unwrap();
-    assert_eq!(library.digests()[0].1.sections[0].why, SectionWhy::Recurs, "what was learnt stays");
+    assert_eq!(library.digests()[0].1.open().sections[0].why, SectionWhy::Recurs, "what was learnt stays");
 }
 
 #[test]
