@@ -62,7 +62,7 @@ fn understand(files: &[(String, Vec<u8>)]) -> Duration {
     let rules = Rules::default();
     let mut tally = Tally::default();
     let texts: Vec<Text> = files.iter().map(|(path, bytes)| Text::prepare(path, bytes)).collect();
-    texts.iter().filter_map(|text| text.lesson(&rules)).for_each(|lesson| tally.add(&lesson));
+    texts.iter().filter_map(|text| text.lesson(&rules)).for_each(|(lesson, headings)| tally.add(&lesson, &headings));
     let learnt: Learnt = tally.learnt();
     let mut slowest = Duration::ZERO;
     for text in texts {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// What `--help` says at the end of the first page.
@@ -13,6 +13,8 @@ Begin:
   feedmill show examples/content           how each file is understood
   feedmill init content                    a configuration with what was recognised in a folder
   feedmill check content                   what is wrong in the digests, with file, line and remedy
+  feedmill serve --preview content         the same for those who write: drafts, findings, pages that follow each save
+  feedmill new --content content           the next digest's file, to be written
   feedmill build content --output public   the same site as files
   feedmill explain https://example.org/a   what became of an entry, as its ledger knows it
 
@@ -50,6 +52,11 @@ pub enum Command {
     Show(Show),
     /// Look at a folder and write a configuration with what was recognised
     Init(Init),
+    /// Begin the next digest: a file with the sections used so far, named as the others are
+    ///
+    /// Prints the name of the file. It is a draft, so that nobody sees it half-written: take `draft: true` out when it is
+    /// finished. Nothing is ever overwritten.
+    New(New),
     /// Let through, once, what the publish guard holds back
     ///
     /// Prints what would become of which entries, and confirms just that: another change is held back again. A running server
@@ -92,6 +99,10 @@ pub struct Serve {
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// For those who write, on this machine alone: drafts and digests of days to come are there, findings stand beside the
+    /// items, an open page looks again when the file is saved, and nothing is kept in the state folder
+    #[arg(long)]
+    pub preview: bool,
 }
 
 /// `feedmill build`.
@@ -177,6 +188,19 @@ pub struct Init {
     /// The file to write, which must not be there yet; - prints it
     #[arg(long, short, value_name = "FILE", default_value = "feedmill.yaml")]
     pub output: PathBuf,
+}
+
+/// `feedmill new`.
+#[derive(Debug, Args)]
+pub struct New {
+    /// The date of the digest, as 2026-03-09 [default: when the next is expected, from the rhythm so far]
+    pub date: Option<NaiveDate>,
+    /// The folder of digests [default: content.folder of the configuration]
+    #[arg(long, value_name = "DIR")]
+    pub content: Option<PathBuf>,
+    /// See [`Common`].
+    #[command(flatten)]
+    pub common: Common,
 }
 
 /// `feedmill confirm`.

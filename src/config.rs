@@ -6,9 +6,11 @@
 mod unknown;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
@@ -23,6 +25,7 @@ use crate::digest::{self, DateRules, DateSource, Dedupe, IssueDates, ItemForm, P
 use crate::http::{limit, respond, server};
 use crate::ledger::guard;
 use crate::library::watch;
+use crate::site::{CONTRAST, Colour, Colours, Logo, Look};
 use crate::{feed, ledger, library, site};
 
 /// The whole file. Every key has a default.
@@ -51,6 +54,8 @@ pub struct Config {
     pub retractions: RetractionKeys,
     /// How far back feeds reach.
     pub feeds: FeedKeys,
+    /// How pages look.
+    pub look: LookKeys,
     /// How the server answers.
     pub server: ServerKeys,
     /// How the folder is watched.
@@ -348,6 +353,38 @@ impl Default for FeedKeys {
     }
 }
 
+/// `look`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LookKeys {
+    accent: String,
+    paper: String,
+    ink: String,
+    dark_accent: String,
+    dark_paper: String,
+    dark_ink: String,
+    logo: Option<PathBuf>,
+    footer: String,
+    stylesheet: Option<PathBuf>,
+}
+
+impl Default for LookKeys {
+    fn default() -> LookKeys {
+        let Look { light, dark, .. } = Look::default();
+        LookKeys {
+            accent: light.accent.to_string(),
+            paper: light.paper.to_string(),
+            ink: light.ink.to_string(),
+            dark_accent: dark.accent.to_string(),
+            dark_paper: dark.paper.to_string(),
+            dark_ink: dark.ink.to_string(),
+            logo: None,
+            footer: String::new(),
+            stylesheet: None,
+        }
+    }
+}
+
 /// `server`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -550,6 +587,8 @@ fn resolve(config: &Config, folder: &Path, overrides: &Overrides) -> anyhow::Res
             rules,
             retired: retired(&config.sections)?,
             moved: moved(&config.sections)?,
+            look: Arc::new(look(&config.look, folder)?),
+            preview: None,
         },
         server: server_options(&config.server)?,
         listen,
@@ -601,6 +640,7 @@ fn rules(config: &Config) -> anyhow::Result<Rules> {
         sections: known.collect(),
         unknown,
         language: language(config)?,
+        shows_drafts: false,
         max_items: config.content.max_items,
         max_nesting: config.content.max_nesting,
         section_level: config.sections.level,
@@ -702,6 +742,63 @@ fn feeds(config: &Config, base_url: String) -> anyhow::Result<feed::Options> {
     })
 }
 
+/// The most bytes of a logo: more than that is a picture, for which everybody waits.
+const MAX_LOGO_BYTES: usize = 262_144;
+
+/// The most bytes of a further style sheet, which comes with every first visit.
+const MAX_STYLESHEET_BYTES: usize = 65_536;
+
+fn look(keys: &LookKeys, folder: &Path) -> anyhow::Result<Look> {
+    let read = |key: &str, path: &Path, most: usize| {
+        let path = folder.join(path);
+        let bytes = std::fs::read(&path).with_context(|| format!("look.{key}: cannot read {}", path.display()))?;
+        ensure!(bytes.len() <= most, "look.{key}: {} has more than {most} bytes", path.display());
+        Ok(bytes)
+    };
+    let logo = keys.logo.as_ref().map(|path| {
+        let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        let logo = Logo::new(ending, read("logo", path, MAX_LOGO_BYTES)?.into());
+        logo.with_context(|| format!("look.logo: `{}` is none of svg, png, webp, avif and jpg", path.display()))
+    });
+    let stylesheet = keys.stylesheet.as_ref().map(|path| {
+        let text = String::from_utf8(read("stylesheet", path, MAX_STYLESHEET_BYTES)?);
+        text.with_context(|| format!("look.stylesheet: {} is not UTF-8", path.display()))
+    });
+    Ok(Look {
+        light: colours([("paper", &keys.paper), ("ink", &keys.ink), ("accent", &keys.accent)])?,
+        dark: colours([
+            ("dark_paper", &keys.dark_paper),
+            ("dark_ink", &keys.dark_ink),
+            ("dark_accent", &keys.dark_accent),
+        ])?,
+        logo: logo.transpose()?,
+        footer: digest::html::note(&keys.footer),
+        stylesheet: stylesheet.transpose()?.unwrap_or_default(),
+    })
+}
+
+/// Colours with which everything can be read.
+fn colours([paper, ink, accent]: [(&str, &String); 3]) -> anyhow::Result<Colours> {
+    let read = |(key, text): (&str, &String)| {
+        text.parse::<Colour>().map_err(|()| anyhow!("look.{key}: write `{text}` as #0b5394"))
+    };
+    let colours = Colours { paper: read(paper)?, ink: read(ink)?, accent: read(accent)? };
+    for (key, text) in [(ink.0, colours.ink), (accent.0, colours.accent)] {
+        for ground in [colours.paper, colours.card()] {
+            let contrast = text.contrast(ground);
+            // The end that is farther from the ground.
+            let [black, white] = ["#000000", "#ffffff"].map(|text| text.parse().unwrap_or(colours.ink));
+            let far = if black.contrast(ground) > white.contrast(ground) { black } else { white };
+            ensure!(
+                contrast >= CONTRAST,
+                "look.{key}: {text} on {ground} has a contrast of {contrast:.1}, and text needs {CONTRAST}; {} would do",
+                text.readable_on(colours.card(), far)
+            );
+        }
+    }
+    Ok(colours)
+}
+
 fn guard(keys: &GuardKeys) -> anyhow::Result<guard::Options> {
     ensure!(keys.share_percent <= 100, "guard.share_percent: 0 to 100; 100 holds nothing back");
     Ok(guard::Options { share_percent: keys.share_percent, entries: keys.entries })
@@ -783,6 +880,7 @@ fn server_options(keys: &ServerKeys) -> anyhow::Result<server::Options> {
     let mut respond = respond::Options::new(keys.max_age_seconds);
     respond.deltas = keys.deltas;
     Ok(server::Options {
+        is_preview: false,
         header_timeout: Duration::from_secs(keys.header_seconds),
         stall_timeout: Duration::from_secs(keys.stall_seconds),
         drain_timeout: Duration::from_secs(keys.drain_seconds),

@@ -4,6 +4,7 @@
 //! the newest finished site. A look or a build that fails keeps the old site and is told once.
 
 pub mod mill;
+pub mod preview;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -110,14 +111,12 @@ impl Daemon {
         let first = tokio::task::spawn_blocking(move || {
             let mut mill = open(options.mill)?;
             let outcome = mill.turn(&HashSet::new(), &Reason::Always, None, Utc::now())?;
-            // What readers had is shown until the change is confirmed.
-            let is_held = matches!(outcome.verdict, Verdict::Held(_));
-            let before = if is_held { mill.last_shown()? } else { Site::restored(Vec::new(), &mill.options().site) };
-            anyhow::Ok((mill, outcome, before))
+            anyhow::Ok((mill, outcome))
         });
-        let (mill, outcome, before) = first.await.context("the first build broke off")??;
+        let (mill, outcome) = first.await.context("the first build broke off")??;
         let stop = CancellationToken::new();
-        let (site, newest) = watch::channel(Arc::new(before));
+        let nothing = Site::restored(Vec::new(), &mill.options().site);
+        let (site, newest) = watch::channel(Arc::new(nothing));
         let (server_options, limits) = watch::channel(server_options);
         let mut daemon = Daemon {
             confirmation: mill.ledger().folder().map(hold::confirmation),
@@ -255,7 +254,13 @@ impl Daemon {
                 self.next_moment = outcome.next;
                 self.site.send_replace(Arc::from(site));
             }
-            Verdict::Held(held) => self.tell_held(held),
+            Verdict::Held(held) => {
+                // What readers had is shown until the change is confirmed.
+                if let Some(restored) = outcome.restored {
+                    self.site.send_replace(Arc::from(restored));
+                }
+                self.tell_held(held);
+            }
         }
     }
 

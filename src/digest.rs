@@ -38,7 +38,7 @@ use outline::{Kind, Outline};
 use section::Gatherer;
 use source::Source;
 
-pub use learnt::{Learnt, Lesson, Tally};
+pub use learnt::{Headings, Learnt, Lesson, Tally};
 pub use name::{check_rules, comparable, slug_of};
 pub use rules::{DateRules, DateSource, Dedupe, IssueDates, ItemForm, Prose, Rules, SectionRule, Unknown};
 pub use volume::Volume;
@@ -100,7 +100,7 @@ impl Digest {
 
     /// The language that its path says: what recurs is counted for each alone.
     pub fn group(&self) -> String {
-        language_in(&date_in_path(&self.path).1).unwrap_or_default()
+        group_of(&self.path)
     }
 
     /// The number of items in all sections.
@@ -223,8 +223,12 @@ impl Text {
         } else {
             match front_matter::read(&text.source, &mut text.findings) {
                 Beginning::Text => {}
-                Beginning::FrontMatter(read, _) if read.draft => text.refuse(Outcome::Draft, None),
-                Beginning::FrontMatter(read, start) => (text.front_matter, text.text_start) = (read, start),
+                Beginning::FrontMatter(read, start) => {
+                    if read.draft {
+                        text.refuse(Outcome::Draft, None);
+                    }
+                    (text.front_matter, text.text_start) = (read, start);
+                }
                 Beginning::Unreadable => text.refuse(Outcome::Unusable, None),
             }
         }
@@ -242,9 +246,14 @@ impl Text {
         Outline::parse(&self.source.text[self.text_start..], self.text_start, rules.max_nesting)
     }
 
+    /// Whether somebody who writes sees a draft, where others see nothing.
+    fn is_shown_draft(&self, rules: &Rules) -> bool {
+        rules.shows_drafts && self.refused == Some(Outcome::Draft)
+    }
+
     /// What the file teaches about its folder; `None` when it is no digest.
-    pub fn lesson(&self, rules: &Rules) -> Option<Lesson> {
-        if self.refused.is_some() {
+    pub fn lesson(&self, rules: &Rules) -> Option<(Lesson, Headings)> {
+        if self.refused.is_some() && !self.is_shown_draft(rules) {
             return None;
         }
         let (in_path, rest) = dated_path(&self.source.path, rules);
@@ -255,8 +264,12 @@ impl Text {
     }
 
     /// Understands the text.
-    pub fn understand(self, rules: &Rules, surroundings: Surroundings<'_>) -> (Outcome, Vec<Finding>) {
-        if let Some(outcome) = self.refused {
+    pub fn understand(mut self, rules: &Rules, surroundings: Surroundings<'_>) -> (Outcome, Vec<Finding>) {
+        if self.is_shown_draft(rules) {
+            let (message, remedy) =
+                ("a draft: readers do not see it", "take `draft` out of the front matter to publish it");
+            self.findings.push(Finding::new(&self.source.path, Place::START, Code::Draft, message, remedy));
+        } else if let Some(outcome) = self.refused {
             return (outcome, self.findings);
         }
         let outline = self.outline(rules);
@@ -497,6 +510,11 @@ fn is_index(path: &str) -> bool {
     path.contains('/') && path.rsplit('/').next().is_some_and(|name| name.starts_with("index."))
 }
 
+/// The language that a path says; nothing for most.
+pub fn group_of(path: &str) -> String {
+    language_in(&date_in_path(path).1).unwrap_or_default()
+}
+
 /// The date of a path, from its name or its folders, and the path without the date and the ending.
 fn date_in_path(path: &str) -> (Option<NaiveDate>, String) {
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -517,7 +535,7 @@ fn date_in_path(path: &str) -> (Option<NaiveDate>, String) {
 }
 
 /// The date of a path, also in the ways that only this publication has, and the path without what the usual ways found.
-fn dated_path(path: &str, rules: &Rules) -> (Option<NaiveDate>, String) {
+pub fn dated_path(path: &str, rules: &Rules) -> (Option<NaiveDate>, String) {
     let (date, rest) = date_in_path(path);
     (date.or_else(|| rules.dates.of_path(&rest)), rest)
 }

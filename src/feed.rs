@@ -9,6 +9,7 @@ pub mod json;
 mod references;
 pub mod rss;
 mod shelf;
+mod weight;
 mod written;
 
 use std::cmp::Ordering;
@@ -46,7 +47,7 @@ pub struct Options {
     pub days: u32,
     /// or for as long as its digest is among this many newest,
     pub digests: usize,
-    /// as long as the contents of the feed stay under this many bytes.
+    /// as long as none of the feed's documents has more bytes than this.
     pub max_bytes: usize,
     /// The word for what its author took back.
     pub retracted: String,
@@ -99,13 +100,6 @@ impl Entry {
             hasher.finish()
         })
     }
-
-    /// About how many bytes it takes in a feed.
-    fn weight(&self) -> usize {
-        /// Tags, dates and ids around an entry's text.
-        const MARKUP: usize = 700;
-        self.html.len() + self.summary.len() + self.title.len() + MARKUP
-    }
 }
 
 /// A feed, its entries newest first.
@@ -153,6 +147,11 @@ impl Feed {
             updated: *updated,
             chain: chain.clone(),
         }
+    }
+
+    /// The language that most of its entries are in, which need not be the publication's.
+    pub fn spoken(&self) -> Option<String> {
+        most_common(&self.entries).or_else(|| self.language.clone())
     }
 
     /// The absolute address of a route of ours.
@@ -484,7 +483,7 @@ impl Gatherer<'_> {
         let same = before.kept.as_ref().map(|kept| &kept.head).filter(|last| ***last == head).cloned();
         let head = same.unwrap_or_else(|| Arc::new(head));
         let repeated = &self.shelves.repeated;
-        let entries = self.entries(shelf.window(part, repeated, self.options));
+        let entries = self.entries(shelf.window(part, repeated, self.options), weight::of_feed(&head));
         let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or_else(beginning);
         let language = language.clone().or_else(|| most_common(&entries));
         let mut feed = Feed { entries, updated, language, ..(*head).clone() };
@@ -495,13 +494,12 @@ impl Gatherer<'_> {
         (feed, Kept { head, has_months })
     }
 
-    /// The entries of seats while `max_bytes` last; never none where there are any.
-    fn entries(&mut self, seats: Vec<Seat>) -> Vec<Arc<Entry>> {
-        let mut bytes = 0_usize;
+    /// The entries of seats while `max_bytes` last, of which the feed itself takes so many; never none where there are any.
+    fn entries(&mut self, seats: Vec<Seat>, mut bytes: usize) -> Vec<Arc<Entry>> {
         let mut entries = Vec::new();
         for seat in seats {
             let entry = self.entry(&seat);
-            bytes += entry.weight();
+            bytes += weight::of_entry(&entry);
             if bytes > self.options.max_bytes && !entries.is_empty() {
                 break;
             }

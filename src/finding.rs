@@ -71,6 +71,8 @@ pub enum Code {
     DateShared,
     /// The digest is dated in the future and waits.
     DateInFuture,
+    /// The digest is a draft, which only a preview shows.
+    Draft,
     /// No date anywhere; the day counts on which the file was first seen.
     DateGuessed,
     /// A line that begins like a heading but has no space after the `#`.
@@ -119,7 +121,7 @@ pub enum Code {
     TooManyItems,
 }
 
-const ALL: [Code; 40] = [
+const ALL: [Code; 41] = [
     Code::Unreadable,
     Code::FileTooLarge,
     Code::FileEmpty,
@@ -137,6 +139,7 @@ const ALL: [Code; 40] = [
     Code::DateDisagrees,
     Code::DateShared,
     Code::DateInFuture,
+    Code::Draft,
     Code::DateGuessed,
     Code::HeadingUnspaced,
     Code::HeadingSkips,
@@ -190,6 +193,7 @@ impl Code {
             | Code::DateGuessed
             | Code::DateShared
             | Code::DateInFuture
+            | Code::Draft
             | Code::FeedTooLarge
             | Code::Internal => Extent::File,
             Code::NotUtf8 | Code::ForbiddenCharacter => Extent::Characters(1),
@@ -215,7 +219,9 @@ impl Code {
             | Code::Garbled
             | Code::TooManyItems
             | Code::HeldBack => Severity::Error,
-            Code::SameFile | Code::ItemWithoutLink | Code::DateInFuture | Code::TitleTwice => Severity::Note,
+            Code::SameFile | Code::ItemWithoutLink | Code::DateInFuture | Code::Draft | Code::TitleTwice => {
+                Severity::Note
+            }
             _ => Severity::Warning,
         }
     }

@@ -4,5 +4,6 @@ mod client;
 mod conditions;
 pub mod limit;
 mod negotiation;
+mod preview;
 pub mod respond;
 pub mod server;

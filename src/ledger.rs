@@ -8,6 +8,7 @@
 pub mod guard;
 pub mod hold;
 mod recognition;
+mod seconds;
 mod settling;
 mod store;
 mod story;
@@ -27,8 +28,9 @@ use serde::{Deserialize, Serialize};
 use crate::digest::learnt::{Given, Memory};
 use crate::digest::{Digest, Item, Keyed, Section, Volume};
 use crate::finding::{Code, Finding, Place};
-use crate::spool::Aside;
-use recognition::{Past, Prints, Recognised};
+use crate::spool::{Aside, Spool};
+use recognition::{Absent, Families, Family};
+use seconds::Seconds;
 use settling::Last;
 use store::{Rows, Store};
 use words::Hash;
@@ -102,7 +104,7 @@ impl Options {
 /// A moment as two numbers: the second, and the zone's distance from UTC in seconds.
 mod brief {
     use chrono::{DateTime, FixedOffset};
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
     use super::Moment;
 
@@ -111,10 +113,32 @@ mod brief {
     }
 
     pub(super) fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Moment, D::Error> {
-        let (second, offset) = <(i64, i32)>::deserialize(deserializer)?;
-        let zone = FixedOffset::east_opt(offset).ok_or_else(|| D::Error::custom("no zone"))?;
-        let moment = DateTime::from_timestamp(second, 0).ok_or_else(|| D::Error::custom("no moment"))?;
+        read(<(i64, i32)>::deserialize(deserializer)?)
+    }
+
+    fn read<E: serde::de::Error>((second, offset): (i64, i32)) -> Result<Moment, E> {
+        let zone = FixedOffset::east_opt(offset).ok_or_else(|| E::custom("no zone"))?;
+        let moment = DateTime::from_timestamp(second, 0).ok_or_else(|| E::custom("no moment"))?;
         Ok(moment.with_timezone(&zone))
+    }
+
+    /// One that there may be.
+    pub(super) mod optional {
+        use super::{Deserializer, Moment, Serializer, read};
+        use serde::{Deserialize as _, Serialize as _};
+
+        pub(in super::super) fn serialize<S: Serializer>(
+            moment: &Option<Moment>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            moment.map(|moment| (moment.timestamp(), moment.offset().local_minus_utc())).serialize(serializer)
+        }
+
+        pub(in super::super) fn deserialize<'d, D: Deserializer<'d>>(
+            deserializer: D,
+        ) -> Result<Option<Moment>, D::Error> {
+            <Option<(i64, i32)>>::deserialize(deserializer)?.map(read).transpose()
+        }
     }
 }
 
@@ -241,18 +265,27 @@ impl Waiting {
 }
 
 /// An entry as the ledger knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
+    #[serde(with = "brief")]
     published: Moment,
+    #[serde(with = "brief")]
     updated: Moment,
     hash: Hash,
     /// Since when it is not there any more.
+    #[serde(with = "brief::optional")]
     gone: Option<Moment>,
     /// Since when its author takes it back.
+    #[serde(with = "brief::optional")]
     retracted: Option<Moment>,
 }
 
 impl Record {
+    /// Whether it was taken back before it was published.
+    fn is_unseen(&self) -> bool {
+        self.gone == Some(self.published) && self.retracted == self.gone
+    }
+
     /// The second of its last change, when that is not also the one of its publication: another change makes it free.
     fn superseded(&self) -> Option<i64> {
         Some(self.updated.timestamp()).filter(|second| *second != self.published.timestamp())
@@ -279,15 +312,16 @@ struct Records {
     digests: HashMap<String, Record>,
     /// The moments at which digests went that are not there, and how many at each.
     went: HashMap<Moment, usize>,
-    /// By id.
-    items: HashMap<String, Record>,
-    prints: Prints,
+    /// Their items.
+    families: Families,
     /// Keys of digests that came before their date.
     waiting: HashSet<String>,
     /// The seconds at which entries were first published or last changed: nothing else gets them.
-    taken: HashSet<i64>,
+    taken: Seconds,
     /// What each digest was made of, by its key.
     sources: HashMap<String, Made>,
+    /// Where families wait.
+    spool: Option<Arc<Spool>>,
 }
 
 /// What a digest was made of.
@@ -303,34 +337,54 @@ struct Made {
 }
 
 impl Records {
-    /// Takes in entries that are new or others than before.
-    fn change(&mut self, changes: &[Change]) {
-        // Before anything is taken in: a second that one entry leaves may be another's.
-        for change in changes {
-            let before = match change.is_digest {
-                true => self.digests.get(&change.digest),
-                false => self.items.get(&change.id),
-            };
-            if let Some(before) = before.filter(|before| before.updated != change.record.updated) {
-                before.superseded().map(|second| self.taken.remove(&second));
-            }
-        }
-        for change in changes {
-            let name = if change.is_digest { &change.digest } else { &change.id };
-            self.take(name.clone(), change.is_digest, change.record.clone());
+    /// Whether nothing was published.
+    fn is_empty(&self) -> bool {
+        self.digests.is_empty() && self.families.keys().next().is_none()
+    }
+
+    /// A family that waits on disk.
+    fn lay_aside(&self, family: Family) -> Aside<Family> {
+        Aside::new(family, self.spool.as_ref())
+    }
+
+    /// Takes in a family that an earlier run published.
+    fn recall(&mut self, key: String, family: Family) {
+        if !family.is_empty() {
+            let family = Arc::new(self.lay_aside(family));
+            self.families.put(key, family);
         }
     }
 
-    fn take(&mut self, name: String, is_digest: bool, record: Record) {
-        self.taken.extend([record.published.timestamp(), record.updated.timestamp()]);
-        if !is_digest {
-            self.items.insert(name, record);
-            return;
+    /// Takes in what a settlement changes.
+    fn change(&mut self, changes: &Changes) {
+        // Before anything is taken in: a second that one entry leaves may be another's.
+        changes.freed.iter().for_each(|second| self.taken.remove(*second));
+        for change in &changes.entries {
+            self.take_seconds(&change.record);
+            if change.is_digest {
+                self.take_digest(change.digest.clone(), change.record.clone());
+            }
         }
+        for (key, family) in &changes.families {
+            self.families.put(key.clone(), family.clone());
+        }
+        changes.renamed.iter().for_each(|(old, _)| self.families.remove(old));
+        self.take_waiting(&changes.waiting);
+        self.sources.extend(changes.sources.iter().cloned());
+    }
+
+    fn take_seconds(&mut self, record: &Record) {
+        if !record.is_unseen() {
+            self.taken.insert(record.published.timestamp());
+            self.taken.insert(record.updated.timestamp());
+        }
+    }
+
+    fn take_digest(&mut self, key: String, record: Record) {
         if let Some(gone) = record.gone {
             *self.went.entry(gone).or_default() += 1;
         }
-        if let Some(gone) = self.digests.insert(name, record).and_then(|before| before.gone)
+        if let Some(gone) = self.digests.insert(key, record).and_then(|before| before.gone)
             && let Some(count) = self.went.get_mut(&gone)
         {
             *count -= 1;
@@ -340,32 +394,31 @@ impl Records {
         }
     }
 
+    fn take_waiting(&mut self, waiting: &[(String, bool)]) {
+        for (key, waits) in waiting {
+            if *waits {
+                self.waiting.insert(key.clone())
+            } else {
+                self.waiting.remove(key)
+            };
+        }
+    }
+
+    /// Whether a digest was there at the last look.
+    fn was_there(&self, key: &str) -> bool {
+        self.digests.get(key).is_some_and(|record| record.gone.is_none())
+    }
+
     /// Whether items of a digest, by the key that its files share, were published, and it was there at the last look.
     fn knows(&self, family: &str) -> bool {
-        self.prints.knows(family) && self.digests.get(family).is_some_and(|record| record.gone.is_none())
+        self.families.knows(family) && self.was_there(family)
     }
 
-    /// Keys whose digests were there at the last look and are not among these.
+    /// Families whose digests were there at the last look and are not among these.
     fn absent(&self, digests: &[Keyed]) -> BTreeSet<String> {
-        let was_there = |key: &str| self.digests.get(key).is_some_and(|record| record.gone.is_none());
-        self.prints.absent(digests.iter().map(|(_, digest)| digest.key.as_str()), was_there)
-    }
-}
-
-impl Past for Records {
-    fn is_given(&self, id: &str) -> bool {
-        self.items.contains_key(id)
-    }
-
-    fn was_there(&self, id: &str) -> bool {
-        let record = self.items.get(id).filter(|record| record.retracted.is_none());
-        let gone = record.and_then(|record| record.gone);
-        // What went with its digest was there until then, and what is taken back stands in its file.
-        gone.is_none_or(|gone| self.went.contains_key(&gone))
-    }
-
-    fn published(&self, id: &str) -> Option<i64> {
-        self.items.get(id).map(|record| record.published.timestamp())
+        let present: HashSet<&str> = digests.iter().map(|(_, digest)| digest.key.as_str()).collect();
+        let absent = self.families.keys().filter(|key| !present.contains(key) && self.was_there(key));
+        absent.map(str::to_owned).collect()
     }
 }
 
@@ -409,6 +462,9 @@ pub struct Published {
 /// The name under which the ledger keeps the authority of ids.
 const AUTHORITY: &str = "authority";
 
+/// So many digests are settled and committed at a time when nothing was published before.
+const PORTION: usize = 256;
+
 /// The memory of what was published.
 ///
 /// The default one forgets everything at the end of the process.
@@ -441,7 +497,9 @@ impl Default for Ledger {
 
 impl Ledger {
     fn of(store: Store, folder: Option<&Path>, options: &Options) -> anyhow::Result<Ledger> {
-        let records = store.records(options)?;
+        let folders = folder.map(Path::to_owned).into_iter().chain([std::env::temp_dir()]);
+        let spool = { folders }.find_map(|folder| Spool::in_folder(&folder).ok());
+        let records = store.records(spool, options)?;
         let (memory, shown, authority) = (store.memory()?, store.shown()?, store.publication(AUTHORITY)?);
         let (validators, is_pinned) = (store.validators()?, authority.is_some());
         let folder = folder.map(Path::to_owned);
@@ -488,6 +546,11 @@ impl Ledger {
         open().with_context(|| format!("cannot read the ledger in {}", folder.display()))
     }
 
+    /// Where what is read and settled may wait, unless no folder takes a file.
+    pub fn spool(&self) -> Option<&Arc<Spool>> {
+        self.records.spool.as_ref()
+    }
+
     /// What earlier runs learnt of the folder, and which digests its names were given to.
     pub fn memory(&self) -> Memory {
         let mut memory = self.memory.clone();
@@ -496,7 +559,7 @@ impl Ledger {
             memory.given.entry(family.clone()).or_default().insert(key.clone(), given.clone());
         }
         for names in memory.given.values_mut() {
-            let is_there = |key: &str| self.records.digests.get(key).is_some_and(|record| record.gone.is_none());
+            let is_there = |key: &str| self.records.was_there(key);
             let there: HashSet<String> =
                 names.iter().filter(|(key, _)| is_there(key)).map(|(_, given)| given.path.clone()).collect();
             // Its file is that of another now.
@@ -515,6 +578,24 @@ impl Ledger {
     /// commit is as it was then; digests come ordered by [`Digest::key`].
     pub fn settle(&self, digests: &[Keyed], now: DateTime<Utc>, options: &Options) -> (Settlement, Changes) {
         settling::settle(digests, &self.records, &self.last, now, options)
+    }
+
+    /// Commits the digests of a large folder some at a time, from the oldest on, when nothing was published before: so that its
+    /// first look takes little more memory than what stays. Whoever settles and commits all of them next gets what would have
+    /// come out at once, and what could not be written is written with that commit.
+    pub fn begin(&mut self, digests: &[Keyed], memory: &Memory, now: DateTime<Utc>, options: &Options) {
+        if !self.records.is_empty() || !self.shown.is_empty() {
+            return;
+        }
+        let mut dates: Vec<NaiveDate> = digests.iter().map(|(_, digest)| digest.date).collect();
+        dates.sort_unstable();
+        for last in dates.iter().skip(PORTION).step_by(PORTION) {
+            let portion: Vec<Keyed> = digests.iter().filter(|(_, digest)| digest.date < *last).cloned().collect();
+            let (_, changes) = self.settle(&portion, now, options);
+            if self.commit(changes, memory, Snapshot::default()).is_err() {
+                break;
+            }
+        }
     }
 
     /// Makes the authority of ids the one with which this publication began, so that nothing that is configured later
@@ -566,18 +647,8 @@ impl Ledger {
     /// When it cannot be written.
     pub fn commit_waiting(&mut self, changes: &Changes) -> anyhow::Result<()> {
         let rows = Rows { at: changes.at, waiting: changes.waiting.clone(), ..Rows::default() };
-        self.take_waiting(&rows.waiting);
+        self.records.take_waiting(&rows.waiting);
         self.write(rows)
-    }
-
-    fn take_waiting(&mut self, waiting: &[(String, bool)]) {
-        for (key, waits) in waiting {
-            if *waits {
-                self.records.waiting.insert(key.clone())
-            } else {
-                self.records.waiting.remove(key)
-            };
-        }
     }
 
     /// Writes what could not be written the last time.
@@ -624,11 +695,8 @@ impl Ledger {
                 rows.first_seen.push((path.clone(), *date));
             }
         }
+        self.records.change(&changes);
         self.last = changes.last;
-        self.records.prints.take(&changes.recognised);
-        self.take_waiting(&changes.waiting);
-        self.records.sources.extend(changes.sources.iter().cloned());
-        self.records.change(&changes.entries);
         let Snapshot { losses, shown, pages } = snapshot;
         let before = self.losses.len();
         self.losses.retain(|(at, _)| losses.is_some() && *at + guard::RECENT > changes.at);
@@ -650,7 +718,7 @@ impl Ledger {
             }
         }
         (rows.entries, rows.waiting, rows.sources) = (changes.entries, changes.waiting, changes.sources);
-        (rows.renamed, rows.texts) = (changes.recognised.renamed, changes.recognised.texts);
+        (rows.families, rows.renamed) = (changes.families, changes.renamed);
         if !self.is_pinned {
             rows.publication.extend(self.authority.iter().map(|authority| (AUTHORITY.to_owned(), authority.clone())));
         }
@@ -681,9 +749,15 @@ impl Ledger {
 pub fn derived_ids(digests: &[Keyed], options: &Options) -> HashMap<String, Vec<String>> {
     let mut sorted: Vec<_> = digests.iter().collect();
     sorted.sort_by(|one, other| one.0.cmp(&other.0));
-    let (nothing, mut recognised) = (Records::default(), Recognised::default());
+    let went = HashMap::new();
     let opened: Vec<Arc<Digest>> = sorted.iter().map(|(_, volume)| volume.open()).collect();
-    let names = Prints::default().recognise(&opened, &mut BTreeSet::new(), &nothing, options, &mut recognised);
-    let ids = sorted.into_iter().zip(names);
-    ids.map(|((key, _), names)| (key.to_string(), names.into_iter().map(|(_, id)| id).collect())).collect()
+    let families = Families::default().recognise(&opened, &mut Absent::new(BTreeSet::new(), &went), options);
+    let mut ids = HashMap::new();
+    for mut family in families {
+        for at in family.parts {
+            let own = family.found.drain(..opened[at].len()).map(|found| found.id).collect();
+            ids.insert(sorted[at].0.to_string(), own);
+        }
+    }
+    ids
 }

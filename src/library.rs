@@ -17,9 +17,9 @@ use chrono::NaiveDate;
 use rayon::prelude::*;
 
 use crate::digest::learnt::Memory;
-use crate::digest::{self, Digest, Keyed, Learnt, Lesson, Outcome, Rules, Surroundings, Tally, Text, Volume};
+use crate::digest::{self, Digest, Headings, Keyed, Learnt, Lesson, Outcome, Rules, Surroundings, Tally, Text, Volume};
 use crate::finding::{Code, Finding, Place};
-use crate::spool::Spool;
+use crate::spool::{Aside, Spool};
 use family::{Family, names, remember, was_given};
 use scan::{Listed, Listing, Sight, Stamp};
 
@@ -69,7 +69,7 @@ struct File {
     /// In their last good version.
     digests: Vec<Arc<Volume>>,
     findings: Vec<Finding>,
-    lesson: Option<Lesson>,
+    lesson: Option<Arc<Aside<Lesson>>>,
 }
 
 /// A file that is to be understood anew.
@@ -80,7 +80,7 @@ struct Pending {
     stamp: Stamp,
     /// Its text; none, when there are so many files that each is read again in its turn.
     text: Option<Result<Text, Finding>>,
-    lesson: Option<Lesson>,
+    lesson: Option<Arc<Aside<Lesson>>>,
 }
 
 /// A file that is understood.
@@ -227,12 +227,16 @@ impl Library {
         };
         let others: Vec<Listed> = files.into_iter().filter(is_other).collect();
         let are_few = others.len() <= AT_A_TIME;
-        let mut pending: Vec<Pending> =
-            others.into_par_iter().with_min_len(AT_LEAST).map(|listed| self.prepare(listed, are_few)).collect();
+        let mut pending = Vec::with_capacity(others.len());
+        for some in others.chunks(AT_A_TIME) {
+            let prepared = some.par_iter().with_min_len(AT_LEAST).map(|listed| self.prepare(listed, are_few));
+            let prepared: Vec<(Pending, Option<(Lesson, Headings)>)> = prepared.collect();
+            pending.extend(prepared.into_iter().map(|(file, lesson)| self.count(file, lesson)));
+        }
         for path in gone {
             let Some(file) = self.files.remove(&path) else { continue };
             self.exchange(&file.digests, &[]);
-            file.lesson.iter().for_each(|lesson| self.tally.remove(lesson));
+            file.lesson.iter().for_each(|lesson| self.tally.remove(&lesson.get()));
             if !file.digests.is_empty() {
                 changes.removed.push(path);
             }
@@ -251,28 +255,34 @@ impl Library {
         changes
     }
 
-    fn prepare(&self, listed: Listed, keeps_text: bool) -> Pending {
-        let Listed { path, file, mut stamp } = listed;
+    fn prepare(&self, listed: &Listed, keeps_text: bool) -> (Pending, Option<(Lesson, Headings)>) {
+        let Listed { path, file, mut stamp } = listed.clone();
         stamp.note_reading();
         let text = self.text(&file, &path);
         let lesson = text.as_ref().ok().and_then(|text| guarded(&path, || text.lesson(&self.rules)).ok().flatten());
-        Pending { path, file, stamp, text: Some(text).filter(|_| keeps_text), lesson }
+        (Pending { path, file, stamp, text: Some(text).filter(|_| keeps_text), lesson: None }, lesson)
+    }
+
+    /// Counts what a file that was read teaches, in the place of what it taught before.
+    fn count(&mut self, file: Pending, lesson: Option<(Lesson, Headings)>) -> Pending {
+        if let Some(old) = self.files.get(&file.path).and_then(|file| file.lesson.as_ref()) {
+            self.tally.remove(&old.get());
+        }
+        let lesson = lesson.map(|(lesson, headings)| {
+            self.tally.add(&lesson, &headings);
+            Arc::new(Aside::new(lesson, self.spool.as_ref()))
+        });
+        Pending { lesson, ..file }
     }
 
     fn text(&self, file: &Path, path: &str) -> Result<Text, Finding> {
         bytes_of(file, path, &self.options).and_then(|bytes| guarded(path, || Text::prepare(path, &bytes)))
     }
 
-    /// Counts what the files to be read teach, and adds those that are understood in another way now.
+    /// Draws the conclusions from what was counted, and adds the files that are understood in another way now.
     fn learn(&mut self, pending: &mut Vec<Pending>) {
         if pending.is_empty() && self.learnt == self.tally.learnt() {
             return;
-        }
-        for file in pending.iter() {
-            if let Some(old) = self.files.get(&file.path).and_then(|file| file.lesson.as_ref()) {
-                self.tally.remove(old);
-            }
-            file.lesson.iter().for_each(|lesson| self.tally.add(lesson));
         }
         let before = std::mem::replace(&mut self.learnt, self.tally.learnt());
         let sections = self.learnt.sections().map(|(group, name, strength)| ((group.into(), name.into()), strength));
@@ -280,7 +290,7 @@ impl Library {
         // A heading that was a section once stays one while this process lives, too.
         self.tally.keep(&self.memory);
         let read: HashSet<&str> = pending.iter().map(|file| file.path.as_str()).collect();
-        let differs = |file: &File| file.lesson.as_ref().is_some_and(|it| self.learnt.differs_for(&before, it));
+        let differs = |file: &File| file.lesson.as_ref().is_some_and(|it| self.learnt.differs_for(&before, &it.get()));
         let is_another = self.learnt != before;
         let others = self.files.iter().filter(|_| is_another);
         let again = others.filter(|(path, file)| !read.contains(path.as_str()) && differs(file));

@@ -2,14 +2,20 @@
 //!
 //! Equal content, ledger and options give equal bytes: no clock, no file time, no order of a hash map, no version.
 
+mod calendar;
 mod delta;
 mod links;
+mod look;
 mod opml;
 mod page;
 mod pages;
+mod preview;
 mod retired;
+mod rhythm;
+mod sitemap;
+mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,11 +24,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::digest::Rules;
 use crate::feed::archive::Month;
 use crate::feed::{self, Feed, Shelves};
-use crate::ledger::{self, Settled, Shown, Snapshot, Validator, Validators};
+use crate::finding::Finding;
+use crate::ledger::{self, Changes, Settled, Shown, Snapshot, Validator, Validators};
 use delta::{Numbered, Past};
+use preview::Preview;
 
+pub use look::{CONTRAST, Colour, Colours, Logo, Look};
 pub use page::{Coded, Coding, Heads, Kind, Page};
 pub use retired::{FAREWELL_DAYS, Retired};
+pub use rhythm::Rhythm;
 
 /// Pages by route; those of the next site share what did not change.
 pub type Pages = rpds::RedBlackTreeMapSync<String, Arc<Page>>;
@@ -54,6 +64,8 @@ pub struct Site {
     pub gone: BTreeMap<String, Arc<Page>>,
     /// When another site would be built of the same digests.
     pub next: Option<DateTime<Utc>>,
+    /// How its pages look.
+    look: Arc<Look>,
 }
 
 /// What a route leads to.
@@ -82,6 +94,10 @@ pub struct Options {
     pub retired: Vec<Retired>,
     /// Old slugs of sections, and their new ones.
     pub moved: BTreeMap<String, String>,
+    /// How pages look.
+    pub look: Arc<Look>,
+    /// What stands beside digests for those who write them; nothing where readers look.
+    pub preview: Option<Arc<[Finding]>>,
 }
 
 /// Names under which people look for feeds, and where they are.
@@ -113,7 +129,9 @@ impl Site {
     ) -> Site {
         let begun = retired::begun(options, now);
         // The months of a section that has ended are nowhere; those of one that goes on after all have to come back.
-        let before = previous.filter(|site| site.gone.keys().eq(begun.iter().copied())).map(|site| &site.shelves);
+        // Where pages look otherwise, all of them are made anew.
+        let goes_on = |site: &&Site| site.gone.keys().eq(begun.iter().copied()) && site.look == options.look;
+        let before = previous.filter(goes_on).map(|site| &site.shelves);
         let (mut feeds, shelves) = feed::gather(digests, &options.rules, &options.feeds, &options.ids, before);
         // As if nothing had been retired: what its publisher ends is no loss for the guard.
         let shown = feeds.shown();
@@ -125,20 +143,23 @@ impl Site {
         for feed in feeds.iter() {
             builder.feed(feed);
         }
+        let preview = options.preview.clone().map(|findings| Preview::new(findings, digests));
+        let mains = Arc::new(pages::Mains::of(&feeds, &options.look, preview));
         for month in &feeds.months {
-            builder.month(month);
+            builder.month(month, &mains);
         }
         builder.add("/feeds.opml", opml::render(&feeds), opml::MEDIA_TYPE);
-        pages::add(&mut builder, digests, &feeds, &options.feeds);
+        pages::add(&mut builder, digests, &feeds, &options.feeds, &mains);
         let mut gone = BTreeMap::new();
         for ended in &ended {
             if let Some(farewell) = &ended.farewell {
                 builder.feed(farewell);
-                builder.add(&farewell.route, pages::section(farewell, &pages::Mains::of(&feeds)), pages::MEDIA_TYPE);
+                builder.add(&farewell.route, pages::section(farewell, &mains), pages::MEDIA_TYPE);
             }
-            gone.insert(ended.slug.clone(), Arc::new(Page::new(pages::gone(ended, &feeds), pages::MEDIA_TYPE, now)));
+            let page = Page::new(pages::gone(ended, &mains), pages::MEDIA_TYPE, now);
+            gone.insert(ended.slug.clone(), Arc::new(page));
         }
-        let not_found = builder.page("", pages::not_found(&feeds), pages::MEDIA_TYPE);
+        let not_found = builder.page("", pages::not_found(&feeds, &mains), pages::MEDIA_TYPE);
         let Builder { mut pages, current, .. } = builder;
         let before = continued.iter().flat_map(|site| site.current.keys());
         before.filter(|route| !current.contains_key(*route)).for_each(|route| {
@@ -157,6 +178,7 @@ impl Site {
             moved: options.moved.clone(),
             gone,
             next,
+            look: options.look.clone(),
         }
     }
 
@@ -181,7 +203,35 @@ impl Site {
             moved: options.moved.clone(),
             gone: BTreeMap::new(),
             next: None,
+            look: options.look.clone(),
         }
+    }
+
+    /// Beside what was kept, the pages of digests and the documents of months that are the same in a site which is held back.
+    /// `digests` are those of that site, and `changes` what it would change.
+    #[must_use]
+    pub fn with_untouched(mut self, held_back: &Site, digests: &[Arc<Settled>], changes: &Changes) -> Site {
+        let touched = changes.touched();
+        let mut months: HashSet<String> =
+            changes.entries.iter().map(|change| feed::archive::month(change.published())).collect();
+        for settled in digests {
+            if touched.contains(&*settled.key) || touched.contains(settled.digest.key.as_str()) {
+                let items = settled.items();
+                months.extend(items.iter().chain([&settled.identity]).map(|it| feed::archive::month(it.published)));
+                continue;
+            }
+            let route = feed::digest_route(&settled.key);
+            if let Some(page) = held_back.pages.get(&route) {
+                self.pages.insert_mut(route, page.clone());
+            }
+        }
+        for (route, page) in held_back.pages.iter() {
+            let Some((folder, month)) = feed::archive::month_of(route) else { continue };
+            if !months.contains(month) && self.pages.contains_key(&format!("{folder}atom.xml")) {
+                self.pages.insert_mut(route.clone(), page.clone());
+            }
+        }
+        self
     }
 
     /// What of it outlasts the process.
@@ -258,7 +308,7 @@ fn media_type_of(route: &str) -> Option<&'static str> {
         "style.css" => pages::STYLE_TYPE,
         "favicon.ico" => pages::ICON_TYPE,
         "robots.txt" => pages::TEXT_TYPE,
-        _ => return None,
+        other => return Logo::media_type_of(other),
     })
 }
 
@@ -291,7 +341,11 @@ impl Builder<'_> {
     }
 
     /// A month of a feed, whose documents are made when they are asked for.
-    fn month(&mut self, month: &Month) {
+    fn month(&mut self, month: &Month, mains: &Arc<pages::Mains>) {
+        // A month of everything would be a page too heavy to read, and digests have a list of their own.
+        if !["/", "/digests/"].contains(&month.route()) {
+            pages::add_month(self, month, mains);
+        }
         let formats: [(&str, &'static str, Render); 2] = [
             ("atom", feed::atom::MEDIA_TYPE, feed::atom::render),
             ("json", feed::json::MEDIA_TYPE, feed::json::render),

@@ -21,10 +21,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Values that take so many bytes in all are kept at hand.
-const AT_HAND: u64 = 8 * 1024 * 1024;
+const AT_HAND: u64 = 1024 * 1024;
 
 /// About how many values those are.
-const AT_HAND_VALUES: usize = 1024;
+const AT_HAND_VALUES: usize = 128;
 
 /// File systems give back what is no longer needed in such steps.
 const STEP: u64 = 4096;

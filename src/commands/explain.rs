@@ -41,6 +41,9 @@ fn tell(out: &mut impl Write, story: &Story) -> io::Result<()> {
     if !is_digest {
         writeln!(out, "  digest     {digest}")?;
     }
+    if gone.is_some_and(|gone| gone == *published) && retracted == gone {
+        return writeln!(out, "  published  never: its author took it back before");
+    }
     writeln!(out, "  published  {published}")?;
     if updated != published {
         writeln!(out, "  updated    {updated}")?;

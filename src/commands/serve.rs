@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{content_of, mill_options, options_for};
 use crate::cli::Serve;
 use crate::config;
-use crate::daemon::{self, Daemon, Request};
+use crate::daemon::{self, Daemon, Request, preview};
 
 /// The exit code after a second signal: responses under way were cut off.
 const CUT_SHORT: u8 = 130;
@@ -29,13 +29,18 @@ pub(super) fn run(arguments: &Serve) -> anyhow::Result<ExitCode> {
 
 async fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
     let options = options_for(&arguments.making, arguments.listen)?;
+    ensure!(
+        !arguments.preview || options.listen.ip().is_loopback(),
+        "a preview shows drafts, so it listens on this machine alone, and {} can be reached from others; write --listen 127.0.0.1:8080",
+        options.listen
+    );
     // Fails early, before the port is taken.
     content_of(&options)?;
     let listen = options.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr().context("the listener has no address")?;
     let signals = Signals::new()?;
-    let daemon = Daemon::start(daemon_options(options, address)?, listener).await?;
+    let daemon = Daemon::start(daemon_options(options, arguments, address)?, listener).await?;
     let mut out = std::io::stdout();
     // Whoever started us may have closed it; that is no reason to stop.
     let _ = writeln!(out, "listening on http://{address}/").and_then(|()| out.flush());
@@ -46,13 +51,19 @@ async fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn daemon_options(mut options: config::Options, address: SocketAddr) -> anyhow::Result<daemon::Options> {
+fn daemon_options(
+    mut options: config::Options,
+    arguments: &Serve,
+    address: SocketAddr,
+) -> anyhow::Result<daemon::Options> {
     let content = content_of(&options)?;
-    if options.site.feeds.base_url.is_empty() {
+    // What a preview leads to is the preview's.
+    if options.site.feeds.base_url.is_empty() || arguments.preview {
         options.site.feeds.base_url = own_address(address);
     }
     let (watch, server) = (options.watch.clone(), options.server.clone());
-    Ok(daemon::Options { mill: mill_options(options, content), watch, server })
+    let options = daemon::Options { mill: mill_options(options, content), watch, server };
+    Ok(if arguments.preview { preview::of(options) } else { options })
 }
 
 /// Where the server can be reached from this machine; nobody else's idea of it is known.
@@ -110,7 +121,7 @@ fn reload(arguments: &Serve, address: SocketAddr) -> Option<Request> {
     if listen.is_ok_and(|listen| listen.port() != 0 && listen != address) {
         tracing::warn!(%address, "server.listen is another now; it takes effect with the next start");
     }
-    match options.and_then(|options| daemon_options(options, address)) {
+    match options.and_then(|options| daemon_options(options, arguments, address)) {
         Ok(options) => Some(Request::Reload(Box::new(options))),
         Err(error) => {
             tracing::error!(reason = format!("{error:#}"), "the new configuration is refused; the old one stays");

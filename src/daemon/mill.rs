@@ -1,15 +1,15 @@
 //! One turn: from the folder to a site that may be shown, with the ledger brought up to date.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
+use super::preview;
 use crate::ledger::{self, Held, Judgement, Ledger, Snapshot, guard, hold};
 use crate::library::{self, Changes, Library};
 use crate::site::{self, Site};
-use crate::spool::Spool;
 
 /// What a turn works with.
 #[derive(Debug, Clone)]
@@ -41,6 +41,8 @@ pub struct Outcome {
     pub changes: Changes,
     /// What is to be shown.
     pub verdict: Verdict,
+    /// What an earlier process showed, where a change is held back and no whole site can go on being shown.
+    pub restored: Option<Box<Site>>,
     /// When another turn would show something else without any file changing.
     pub next: Option<DateTime<Utc>>,
     /// How long it took.
@@ -118,9 +120,8 @@ impl Mill {
         }
         let mut library = Library::new(&options.content, options.library.clone(), options.site.rules.clone());
         library.recall(ledger.memory());
-        let mut folders = ledger.folder().map(Path::to_owned).into_iter().chain([std::env::temp_dir()]);
-        match folders.find_map(|folder| Spool::in_folder(&folder).ok()) {
-            Some(spool) => library.lay_aside(spool),
+        match ledger.spool() {
+            Some(spool) => library.lay_aside(spool.clone()),
             None => tracing::warn!(
                 "neither the state folder nor that of temporary files takes a file: texts stay in memory"
             ),
@@ -169,22 +170,39 @@ impl Mill {
             Reason::Files(files) => self.library.refresh_files(files, busy, today)?,
             Reason::Changes | Reason::Always => self.library.refresh(busy, today)?,
         };
-        if *reason != Reason::Always && !changes.any() {
+        // Findings may be others although no digest is.
+        let is_preview = options.preview.is_some();
+        if *reason != Reason::Always && !changes.any() && !is_preview {
             let written = self.ledger.write_again();
             self.tell_written(&written);
-            return Ok(Outcome { changes, verdict: Verdict::Same, next: None, elapsed: begun.elapsed() });
+            return Ok(Outcome {
+                changes,
+                verdict: Verdict::Same,
+                restored: None,
+                next: None,
+                elapsed: begun.elapsed(),
+            });
         }
-        let (settlement, change) = self.ledger.settle(self.library.digests(), now, &options.ids);
+        let seen_at = if is_preview { preview::moment(self.library.digests(), now) } else { now };
+        self.ledger.begin(self.library.digests(), self.library.memory(), seen_at, &options.ids);
+        let (settlement, change) = self.ledger.settle(self.library.digests(), seen_at, &options.ids);
+        let previewed = is_preview.then(|| preview::with_findings(options, &self.library, &settlement, today));
+        let options = previewed.as_ref().unwrap_or(options);
         let site = Site::build(&settlement.digests, options, previous, self.ledger.validators(), now);
         let next = settlement.next.map(|moment| moment.to_utc()).into_iter().chain(site.next).min();
         let Judgement { held, losses } = self.ledger.judge(&settlement, &change, &site.shown, guard, &options.ids)?;
         let is_confirmed = self.is_confirmed(held.as_ref());
         let held = held.filter(|_| !is_confirmed);
         self.tell_state_folder(held.as_ref());
+        let mut restored = None;
         let verdict = match held {
             Some(held) => {
                 let written = self.ledger.commit_waiting(&change);
                 self.tell_written(&written);
+                if previous.is_none_or(|previous| previous.is_partial) {
+                    let last = self.last_shown()?.with_untouched(&site, &settlement.digests, &change);
+                    restored = Some(Box::new(last));
+                }
                 Verdict::Held(held)
             }
             None => {
@@ -196,7 +214,7 @@ impl Mill {
                 Verdict::Site(Box::new(site))
             }
         };
-        Ok(Outcome { changes, verdict, next, elapsed: begun.elapsed() })
+        Ok(Outcome { changes, verdict, restored, next, elapsed: begun.elapsed() })
     }
 
     /// Keeps what is shown now, so that it can be shown when the next start is held back; after readers can see it.
@@ -207,7 +225,7 @@ impl Mill {
         self.ledger.keep_pages(|route| Some(site.pages.get(route)?.body().clone()))
     }
 
-    /// What was shown last, as far as the ledger kept it.
+    /// What was shown last, as far as the ledger kept it: what is made with the site.
     ///
     /// # Errors
     /// When the ledger cannot be read.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use crate::site::Site;
+use crate::site::{Logo, Site};
 
 /// Writes every page of a site; a route that ends in `/` becomes `index.html`.
 ///
@@ -71,7 +71,7 @@ fn file_of(route: &str) -> PathBuf {
 }
 
 /// The names of all files of a site but the months; see [`file_of`].
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "404.html",
     "atom.xml",
     "favicon.ico",
@@ -80,6 +80,7 @@ const FILES: [&str; 9] = [
     "index.html",
     "robots.txt",
     "rss.xml",
+    "sitemap.xml",
     "style.css",
 ];
 
@@ -94,7 +95,8 @@ fn refuse_foreign(folder: &Path) -> anyhow::Result<()> {
         let entry = entry.with_context(|| format!("cannot list {}", folder.display()))?;
         let name = entry.file_name();
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let is_ours = FILES.iter().any(|file| name == *file) || is_month(&entry.path());
+        let is_logo = name.to_str().is_some_and(|name| Logo::media_type_of(name).is_some());
+        let is_ours = FILES.iter().any(|file| name == *file) || is_logo || is_month(&entry.path());
         if is_folder && !name.to_string_lossy().starts_with('.') {
             refuse_foreign(&entry.path())?;
         } else if is_folder || !is_ours {
@@ -104,12 +106,14 @@ fn refuse_foreign(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a path is that of a month of a feed: `archive/2025-05.atom`.
+/// Whether a path is that of a month of a feed, `archive/2025-05.atom`, or of the sitemap, `sitemap/2025-05.xml`.
 fn is_month(path: &Path) -> bool {
-    let is_kind = path.extension().is_some_and(|ending| ending == "atom" || ending == "json");
-    let in_archive = path.parent().is_some_and(|folder| folder.ends_with("archive"));
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    is_kind && in_archive && chrono::NaiveDate::parse_from_str(&format!("{stem}-01"), "%Y-%m-%d").is_ok()
+    let (ending, stem) = (path.extension().unwrap_or_default(), path.file_stem().unwrap_or_default().to_string_lossy());
+    let is_in = |name: &str| path.parent().is_some_and(|folder| folder.ends_with(name));
+    let is_date = chrono::NaiveDate::parse_from_str(&format!("{stem}-01"), "%Y-%m-%d").is_ok();
+    let is_archive = is_in("archive") && (ending == "atom" || ending == "json");
+    let is_sitemap = is_in("sitemap") && ending == "xml";
+    (is_archive && is_date) || (is_sitemap && (is_date || stem == "pages"))
 }
 
 /// Exchanges the two folders in one step where the file system can; else there is a moment without the folder.

@@ -558,6 +558,21 @@ fn raw_nesting(events: &[Event<'_>]) -> usize {
     deepest
 }
 
+/// A short text of the publisher's own in Markdown, as clean HTML: paragraphs with links and emphasis.
+pub fn note(markdown: &str) -> String {
+    let mut html = String::new();
+    push_html(&mut html, pulldown_cmark::Parser::new(markdown));
+    let mut builder = ammonia::Builder::empty();
+    builder
+        .tags(HashSet::from(["p", "a", "em", "strong", "br", "span"]))
+        .tag_attributes(HashMap::from([("a", HashSet::from(["href", "rel"]))]))
+        .generic_attributes(HashSet::from(["lang", "dir"]))
+        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        .link_rel(None)
+        .url_relative(UrlRelative::PassThrough);
+    builder.clean(&html).to_string()
+}
+
 /// What the W3C validator accepts without a warning: no scripts, frames, forms, no style but `text-align`.
 pub(super) fn sanitizer(base: Option<&Url>) -> ammonia::Builder<'static> {
     let mut builder = ammonia::Builder::default();

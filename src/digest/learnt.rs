@@ -5,11 +5,12 @@
 //! nothing learnt, so that learning ends after one round.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
 use super::outline::{Kind, Node, Outline};
 use super::{Volume, date, name, split};
@@ -27,32 +28,36 @@ const KNOWN_FROM: usize = 8;
 /// Files are one item each when the days that have files have so many on average, in halves.
 const STORIES_A_DAY_HALVES: usize = 5;
 
-/// What one file teaches.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What one file teaches. Words are numbers in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lesson {
     /// The language that its path says; headings are counted for each alone.
     pub group: String,
     /// The day and language that it belongs to.
     pub day: Option<String>,
-    /// Its headings by what they are compared by, as its author wrote them.
-    names: BTreeMap<String, String>,
+    /// Its headings, by what they are compared by.
+    names: BTreeSet<u64>,
     /// The texts that could be noise: what stands first below a heading, and what closes the file.
     texts: BTreeSet<u64>,
     /// How its paragraphs begin.
     openings: BTreeSet<u64>,
 }
 
+/// The headings of a file by what they are compared by, as its author wrote them: needed until its lesson is counted.
+pub type Headings = BTreeMap<String, String>;
+
 impl Lesson {
     /// The lesson of a file.
-    pub(super) fn of(outline: &Outline<'_>, group: String, day: Option<String>) -> Lesson {
+    pub(super) fn of(outline: &Outline<'_>, group: String, day: Option<String>) -> (Lesson, Headings) {
         let root = outline.tree();
         let mut lesson = Lesson { group, day, ..Lesson::default() };
-        let title = sole_title(&root);
-        lesson.take(outline, &root, title);
+        let mut headings = Headings::new();
+        lesson.take(outline, &root, sole_title(&root), &mut headings);
+        lesson.names = headings.keys().map(number).collect();
         let visible = (0..outline.blocks.len()).rev().filter(|at| is_text(outline.blocks[*at].kind));
         lesson.texts.extend(visible.take(CLOSING_BLOCKS).map(|at| hash_of(outline, at)));
         lesson.take_entries(outline, &root.body);
-        lesson
+        (lesson, headings)
     }
 
     /// The entries of all lists of a text but the longest.
@@ -63,12 +68,12 @@ impl Lesson {
         }
     }
 
-    fn take(&mut self, outline: &Outline<'_>, node: &Node, title: Option<usize>) {
+    fn take(&mut self, outline: &Outline<'_>, node: &Node, title: Option<usize>, headings: &mut Headings) {
         if let Some(heading) = node.heading {
             let text = outline.text_of(heading);
             let name = name::comparable(&text);
             if Some(heading) != title && !name.is_empty() && date::in_text(&text).is_none() {
-                self.names.entry(name.clone()).or_insert_with(|| name::section_title(&text));
+                headings.entry(name.clone()).or_insert_with(|| name::section_title(&text));
             }
             let first = node.body.clone().filter(|at| is_text(outline.blocks[*at].kind));
             self.texts.extend(first.take(OPENING_BLOCKS).map(|at| hash_of(outline, at)));
@@ -76,7 +81,7 @@ impl Lesson {
             let paragraphs = node.body.clone().filter(|at| outline.blocks[*at].kind == Kind::Paragraph);
             self.openings.extend(paragraphs.filter_map(|at| opening(outline, at, &self.group, &name)));
         }
-        node.children.iter().for_each(|child| self.take(outline, child, title));
+        node.children.iter().for_each(|child| self.take(outline, child, title, headings));
     }
 }
 
@@ -106,22 +111,23 @@ pub(super) fn opening(outline: &Outline<'_>, paragraph: usize, group: &str, head
     if first.len() < OPENING_WORDS || words.next().is_none() || first.iter().any(|word| word.contains("](")) {
         return None;
     }
-    let mut hasher = DefaultHasher::new();
-    (group, heading, first).hash(&mut hasher);
-    Some(hasher.finish())
+    Some(number(&(group, heading, first)))
 }
 
 /// A number for a list entry; its digits do not count.
 pub(super) fn hash_of_entry(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    name::comparable(text).hash(&mut hasher);
-    hasher.finish()
+    number(&name::comparable(text))
 }
 
 /// A number for a text; equal texts have equal numbers.
 pub(super) fn hash_of(outline: &Outline<'_>, block: usize) -> u64 {
+    number(outline.source_of(block).trim())
+}
+
+/// A number for something; another version of the program may give another.
+fn number<T: Hash + ?Sized>(value: &T) -> u64 {
     let mut hasher = DefaultHasher::new();
-    outline.source_of(block).trim().hash(&mut hasher);
+    value.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -138,6 +144,8 @@ pub enum Strength {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
     strength: Strength,
+    /// What it is compared by.
+    name: String,
     /// As an author wrote it; empty when only an earlier run saw it.
     title: String,
 }
@@ -145,7 +153,7 @@ struct Known {
 /// What was learnt over a folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Learnt {
-    names: HashMap<String, HashMap<String, Known>>,
+    names: HashMap<String, HashMap<u64, Known>>,
     noise: HashSet<u64>,
     openings: HashSet<u64>,
     /// The groups that enough was learnt of to tell what does not recur.
@@ -156,14 +164,14 @@ pub struct Learnt {
 impl Learnt {
     /// How surely a heading is a section of the digests of a group.
     pub(super) fn strength(&self, group: &str, name: &str) -> Option<Strength> {
-        self.names.get(group)?.get(name).map(|known| known.strength)
+        self.names.get(group)?.get(&number(name)).filter(|known| known.name == name).map(|known| known.strength)
     }
 
     /// The headings that head so many digests of a group that they are sections anywhere.
     pub(super) fn frequent(&self, group: &str) -> impl Iterator<Item = (&str, &str)> {
-        let names = self.names.get(group).into_iter().flatten();
-        let frequent = names.filter(|(_, known)| known.strength == Strength::Frequent);
-        frequent.map(|(name, known)| (name.as_str(), if known.title.is_empty() { name } else { known.title.as_str() }))
+        let names = self.names.get(group).into_iter().flat_map(HashMap::values);
+        let frequent = names.filter(|known| known.strength == Strength::Frequent);
+        frequent.map(|Known { name, title, .. }| (name.as_str(), if title.is_empty() { name } else { title.as_str() }))
     }
 
     /// Whether so many digests have a text that it is no news.
@@ -189,9 +197,9 @@ impl Learnt {
     /// Whether a file with this lesson may be understood in another way than by `before`.
     pub fn differs_for(&self, before: &Learnt, lesson: &Lesson) -> bool {
         let (now, then) = (self.names.get(&lesson.group), before.names.get(&lesson.group));
-        let strength = |names: Option<&HashMap<String, Known>>, name: &str| Some(names?.get(name)?.strength);
+        let strength = |names: Option<&HashMap<u64, Known>>, name: &u64| Some(names?.get(name)?.strength);
         self.one_story_a_file != before.one_story_a_file
-            || lesson.names.keys().any(|name| strength(now, name) != strength(then, name))
+            || lesson.names.iter().any(|name| strength(now, name) != strength(then, name))
             || lesson.texts.iter().any(|text| self.is_noise(*text) != before.is_noise(*text))
             || lesson.openings.iter().any(|opening| self.is_form(*opening) != before.is_form(*opening))
             || self.knows(&lesson.group) != before.knows(&lesson.group)
@@ -200,7 +208,7 @@ impl Learnt {
     /// The headings that are sections, by group: what has to be kept, so that nothing flips when files leave.
     pub fn sections(&self) -> impl Iterator<Item = (&str, &str, Strength)> {
         self.names.iter().flat_map(|(group, names)| {
-            names.iter().map(move |(name, known)| (group.as_str(), name.as_str(), known.strength))
+            names.values().map(move |known| (group.as_str(), known.name.as_str(), known.strength))
         })
     }
 }
@@ -246,53 +254,61 @@ impl Given {
     }
 }
 
-/// How often each of many things was seen; what recurs is at hand, without a look at what does not.
-#[derive(Debug, Clone)]
-struct Counts<K> {
-    counts: HashMap<K, usize>,
+/// How often each of many things was seen, of which most are seen once; what recurs is at hand, without a look at what does not.
+#[derive(Debug, Clone, Default)]
+struct Counts {
+    once: HashSet<u64>,
+    more: HashMap<u64, usize>,
     /// What was seen so often that it may recur.
-    often: HashSet<K>,
-}
-
-impl<K> Default for Counts<K> {
-    fn default() -> Counts<K> {
-        Counts { counts: HashMap::new(), often: HashSet::new() }
-    }
+    often: HashSet<u64>,
 }
 
 /// Nothing recurs that was seen less often.
 const OFTEN: usize = if RECURS_IN < NOISE_IN { RECURS_IN } else { NOISE_IN };
 
-impl<K: std::hash::Hash + Eq + Clone> Counts<K> {
+impl Counts {
     /// Whether it is seen often from now on.
-    fn add(&mut self, key: &K) -> bool {
-        let count = match self.counts.get_mut(key) {
+    fn add(&mut self, key: u64) -> bool {
+        let count = match self.more.get_mut(&key) {
             Some(count) => {
                 *count += 1;
                 *count
             }
-            None => *self.counts.entry(key.clone()).or_insert(1),
+            None if self.once.remove(&key) => *self.more.entry(key).or_insert(2),
+            None => {
+                self.once.insert(key);
+                1
+            }
         };
-        count == OFTEN && self.often.insert(key.clone())
+        count == OFTEN && self.often.insert(key)
     }
 
-    fn remove(&mut self, key: &K) {
-        subtract(&mut self.counts, key);
-        if self.counts.get(key).is_none_or(|count| *count < OFTEN) {
-            self.often.remove(key);
+    fn remove(&mut self, key: u64) {
+        let count = self.of(key).saturating_sub(1);
+        if count < OFTEN {
+            self.often.remove(&key);
+        }
+        match count {
+            0 => {
+                self.once.remove(&key);
+            }
+            1 => {
+                self.more.remove(&key);
+                self.once.insert(key);
+            }
+            count => {
+                self.more.insert(key, count);
+            }
         }
     }
 
-    fn of<Q: std::hash::Hash + Eq + ?Sized>(&self, key: &Q) -> usize
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        self.counts.get(key).copied().unwrap_or_default()
+    fn of(&self, key: u64) -> usize {
+        self.more.get(&key).copied().unwrap_or_else(|| usize::from(self.once.contains(&key)))
     }
 
     /// What may recur, and how often it was seen.
-    fn often(&self) -> impl Iterator<Item = (&K, usize)> {
-        self.often.iter().map(|key| (key, self.of(key)))
+    fn often(&self) -> impl Iterator<Item = (u64, usize)> {
+        self.often.iter().map(|key| (*key, self.of(*key)))
     }
 }
 
@@ -300,11 +316,11 @@ impl<K: std::hash::Hash + Eq + Clone> Counts<K> {
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     digests: HashMap<String, usize>,
-    names: HashMap<String, Counts<String>>,
-    /// Those that recur as an author wrote them.
-    titles: HashMap<String, String>,
-    texts: Counts<u64>,
-    openings: Counts<u64>,
+    names: HashMap<String, Counts>,
+    /// Those that recur: what they are compared by, and as an author wrote them.
+    titles: HashMap<u64, (String, String)>,
+    texts: Counts,
+    openings: Counts,
     days: HashMap<String, usize>,
     /// How many files the days have together.
     files: usize,
@@ -320,20 +336,20 @@ impl Tally {
         }
     }
 
-    /// Counts a lesson.
-    pub fn add(&mut self, lesson: &Lesson) {
+    /// Counts the lesson of a file with these headings.
+    pub fn add(&mut self, lesson: &Lesson, headings: &Headings) {
         *self.digests.entry(lesson.group.clone()).or_default() += 1;
         let names = self.names.entry(lesson.group.clone()).or_default();
-        for (name, title) in &lesson.names {
-            if names.add(name) {
-                self.titles.entry(name.clone()).or_insert_with(|| title.clone());
+        for (name, title) in headings {
+            if names.add(number(name)) {
+                self.titles.entry(number(name)).or_insert_with(|| (name.clone(), title.clone()));
             }
         }
         lesson.texts.iter().for_each(|text| {
-            self.texts.add(text);
+            self.texts.add(*text);
         });
         lesson.openings.iter().for_each(|opening| {
-            self.openings.add(opening);
+            self.openings.add(*opening);
         });
         if let Some(day) = &lesson.day {
             *self.days.entry(day.clone()).or_default() += 1;
@@ -345,10 +361,10 @@ impl Tally {
     pub fn remove(&mut self, lesson: &Lesson) {
         subtract(&mut self.digests, &lesson.group);
         if let Some(names) = self.names.get_mut(&lesson.group) {
-            lesson.names.keys().for_each(|name| names.remove(name));
+            lesson.names.iter().for_each(|name| names.remove(*name));
         }
-        lesson.texts.iter().for_each(|text| self.texts.remove(text));
-        lesson.openings.iter().for_each(|opening| self.openings.remove(opening));
+        lesson.texts.iter().for_each(|text| self.texts.remove(*text));
+        lesson.openings.iter().for_each(|opening| self.openings.remove(*opening));
         if let Some(day) = &lesson.day {
             subtract(&mut self.days, day);
             self.files = self.files.saturating_sub(1);
@@ -357,20 +373,19 @@ impl Tally {
 
     /// In how many digests of a group a heading stands, and how many there are.
     pub fn heads(&self, group: &str, name: &str) -> (usize, usize) {
-        let count = self.names.get(group).map_or(0, |names| names.of(name));
+        let count = self.names.get(group).map_or(0, |names| names.of(number(name)));
         (count, self.digests.get(group).copied().unwrap_or_default())
     }
 
     /// What follows from the counts, and what was learnt before.
     pub fn learnt(&self) -> Learnt {
         let mut learnt = Learnt::default();
-        let known = |name: &str, strength: Strength| {
-            let title = self.titles.get(name).cloned().unwrap_or_default();
-            (name.to_owned(), Known { strength, title })
-        };
         for (group, names) in &self.kept {
-            let names = names.iter().map(|(name, strength)| known(name, *strength));
-            learnt.names.insert(group.clone(), names.collect());
+            let known = |(name, strength): (&String, &Strength)| {
+                let title = self.titles.get(&number(name)).map(|(_, title)| title.clone()).unwrap_or_default();
+                (number(name), Known { strength: *strength, name: name.clone(), title })
+            };
+            learnt.names.insert(group.clone(), names.iter().map(known).collect());
         }
         for (group, names) in &self.names {
             let digests = self.digests.get(group).copied().unwrap_or_default();
@@ -381,14 +396,15 @@ impl Tally {
                     count if count * FREQUENT_ONE_IN >= digests => Strength::Frequent,
                     _ => Strength::Recurs,
                 };
-                let strength = sections.get(name).map_or(strength, |kept| strength.max(kept.strength));
-                sections.extend([known(name, strength)]);
+                let Some((known, title)) = self.titles.get(&name) else { continue };
+                let strength = sections.get(&name).map_or(strength, |kept| strength.max(kept.strength));
+                sections.insert(name, Known { strength, name: known.clone(), title: title.clone() });
             }
         }
-        learnt.noise = self.texts.often().filter(|(_, count)| *count >= NOISE_IN).map(|(text, _)| *text).collect();
+        learnt.noise = self.texts.often().filter(|(_, count)| *count >= NOISE_IN).map(|(text, _)| text).collect();
         let fewest = self.digests.values().copied().min().unwrap_or_default().max(RECURS_IN * FREQUENT_ONE_IN);
         let forms = self.openings.often().filter(|(_, count)| count * FREQUENT_ONE_IN >= fewest);
-        learnt.openings = forms.map(|(opening, _)| *opening).collect();
+        learnt.openings = forms.map(|(opening, _)| opening).collect();
         let known = self.digests.iter().filter(|(_, count)| **count >= KNOWN_FROM);
         learnt.known = known.map(|(group, _)| group.clone()).collect();
         let files = self.files;

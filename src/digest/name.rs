@@ -41,8 +41,10 @@ pub fn comparable(heading: &str) -> String {
 }
 
 /// Names of routes that no section can have.
-const RESERVED: [&str; 12] =
-    ["all", "archive", "assets", "digests", "feed", "feeds", "healthz", "metrics", "readyz", "rss", "atom", "status"];
+const RESERVED: [&str; 13] = [
+    "all", "archive", "assets", "digests", "feed", "feeds", "healthz", "metrics", "readyz", "rss", "atom", "sitemap",
+    "status",
+];
 
 /// The slug of a section that the configuration does not name.
 pub fn slug_of(title: &str) -> String {

@@ -32,6 +32,8 @@ pub struct Rules {
     pub dates: DateRules,
     /// The language of digests that do not say theirs, as a BCP 47 tag.
     pub language: Option<String>,
+    /// Whether drafts are read as the digests they will be, for those who write them.
+    pub shows_drafts: bool,
     /// The most items of one digest; what follows is left out, with a finding.
     pub max_items: usize,
     /// How deep quotes and lists may nest before they are flattened.
@@ -210,6 +212,7 @@ impl Default for Rules {
             dedupe: Dedupe::Digest,
             dates: DateRules::default(),
             language: None,
+            shows_drafts: false,
             max_items: 5000,
             max_nesting: 32,
         }

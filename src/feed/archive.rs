@@ -8,9 +8,11 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
+use chrono::Datelike as _;
+
 use super::shelf::{Kept, Part, Shelf, YearMonth};
 use super::{Feed, Maker, Options, Seat, most_common};
-use crate::ledger::{self, Settled};
+use crate::ledger::{self, Moment, Settled};
 
 /// Where a document stands in a feed's history.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -33,6 +35,18 @@ impl Chain {
 /// The file of a month below its feed's route; `ending` is `atom` or `json`.
 pub fn file(month: &str, ending: &str) -> String {
     format!("archive/{month}.{ending}")
+}
+
+/// The route of a feed's folder and the month, where a route is that of a document or a page of its history, or of the sitemap.
+pub fn month_of(route: &str) -> Option<(&str, &str)> {
+    let (folder, file) = route.split_once("archive/").or_else(|| route.split_once("sitemap/"))?;
+    let (month, _) = file.split_once(['.', '/'])?;
+    month.starts_with(|c: char| c.is_ascii_digit()).then_some((folder, month))
+}
+
+/// The month in which something belongs that was published at a moment.
+pub fn month(published: Moment) -> String {
+    name((published.year(), published.month()))
 }
 
 /// One month of a feed. It is light: entries are made when it is asked for.

@@ -268,6 +268,19 @@ Otherwise correct the date. If the day has begun where you are, say which zone i
       publish_at: 08:00
 "#
         }
+        Code::Draft => {
+            r#"
+The front matter says that the digest is a draft, so that only `feedmill serve --preview`
+shows it.
+
+Subscribers see nothing of it. If something of it was published before, it is gone for
+them as long as it is a draft.
+
+When it is finished, take the line out:
+
+    draft: true
+"#
+        }
         Code::HeadingUnspaced => {
             r#"
 A line begins with # but has no space after it, so it is no heading.

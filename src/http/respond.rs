@@ -47,8 +47,9 @@ impl Default for Options {
 /// A response with its whole body.
 pub type Answer = Response<Full<Bytes>>;
 
-/// Pages run nothing and load nothing but their own style and the images and sounds of items.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; style-src-attr 'unsafe-inline'; \
+/// Pages run nothing but the script that copies an address, which is known by its hash, and load nothing but their own style and
+/// the images and sounds of items. What judges a page in a browser may ask for other files of the site, such as robots.txt.
+pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'sha256-K6RiRLCJ3dYpIPYEz8+c9ynPaEcjp90jj/Qxc82csLY='; connect-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; \
      img-src https: http:; media-src https: http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A cache may go on with an old page for a day while the server cannot be reached.
@@ -198,7 +199,7 @@ fn fresh(ready: &HeaderMap, options: &Options) -> HeaderMap {
     headers
 }
 
-fn with_body(status: StatusCode, headers: HeaderMap, body: Bytes) -> Answer {
+pub(super) fn with_body(status: StatusCode, headers: HeaderMap, body: Bytes) -> Answer {
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
@@ -293,6 +294,6 @@ fn safe(headers: &mut HeaderMap, kind: Kind) {
     }
 }
 
-fn text(value: &str) -> HeaderValue {
+pub(super) fn text(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

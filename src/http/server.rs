@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client;
 use super::limit::{self, Limiter};
+use super::preview::{self, Body};
 use super::respond::{self, respond};
 use crate::site::Site;
 
@@ -48,6 +49,8 @@ pub struct Options {
     pub limit: limit::Options,
     /// What responses say.
     pub respond: respond::Options,
+    /// Whether pages look again by themselves, for those who write them on this machine.
+    pub is_preview: bool,
 }
 
 impl Default for Options {
@@ -63,6 +66,7 @@ impl Default for Options {
             trusted_proxies: Vec::new(),
             limit: limit::Options::default(),
             respond: respond::Options::default(),
+            is_preview: false,
         }
     }
 }
@@ -164,7 +168,11 @@ async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::i
             let (head, _) = request.into_parts();
             // Cloned so that the lock of the channel is not held while a page is compressed.
             let newest = own.site.borrow().clone();
-            let answer = answer(&head, peer, &newest, &own.options.borrow(), &own.limiter);
+            let options = own.options.borrow();
+            let answer = match options.is_preview {
+                false => answer(&head, peer, &newest, &options, &own.limiter).map(Body::Left),
+                true => preview_answer(&head, &newest, &options, &own),
+            };
             std::future::ready(Ok::<_, Infallible>(answer))
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
@@ -203,6 +211,16 @@ fn answer(head: &Parts, peer: IpAddr, site: &Site, options: &Options, limiter: &
         true => limiter.judge(client, head, answer),
         false => answer,
     }
+}
+
+/// The answer of a preview; events go on in a task of their own.
+fn preview_answer(head: &Parts, site: &Site, options: &Options, shared: &Shared) -> hyper::Response<Body> {
+    let Some(path) = preview::asks_for_events(head, site) else {
+        return preview::answer(head, site, &options.respond).map(Body::Left);
+    };
+    let (sender, answer) = preview::events();
+    tokio::spawn(preview::tell(sender, shared.site.clone(), path, shared.stop.clone()));
+    answer.map(Body::Right)
 }
 
 /// So many counts of connections.

@@ -352,7 +352,6 @@ impl Ledger {
         // Each goes over the whole archive, and a normal day asks for none.
         let newest = LazyCell::new(|| self.newest(settlement));
         let edited = LazyCell::new(|| self.edited(settlement, ids));
-        let items = LazyCell::new(|| self.records.prints.families());
         let digests = LazyCell::new(|| self.families_of_digests(ids));
         let dates = LazyCell::new(|| dates(settlement));
         let of = |is_so: fn(&Change) -> bool| changes.entries.iter().filter(move |change| is_so(change));
@@ -361,12 +360,14 @@ impl Ledger {
         // What stays of what readers have, by its words: the same may stand in two places.
         let shown: HashSet<&str> = self.shown.values().flatten().map(String::as_str).collect();
         let mut stays: HashMap<Hash, Vec<&str>> = HashMap::new();
-        for id in shown.into_iter().filter(|id| !gone.contains(id)) {
-            if let Some(record) = self.records.items.get(id) {
-                stays.entry(record.hash).or_default().push(id);
+        for (id, record) in self.records.families.records(shown.into_iter().filter(|id| !gone.contains(id))) {
+            stays.entry(record.hash).or_default().push(id);
+        }
+        for change in of(|it| it.what == What::Gone && !it.is_digest) {
+            if stays.contains_key(&change.record.hash) {
+                gone.remove(change.id.as_str());
             }
         }
-        gone.retain(|id| self.records.items.get(*id).is_none_or(|record| !stays.contains_key(&record.hash)));
         let new = of(|it| it.what == What::Published && !it.is_digest);
         let again = new.filter_map(|change| Some((stays.get(&change.record.hash)?, change.id.as_str())));
         let repeated = again.flat_map(|(before, new)| before.iter().map(move |id| (*id, new)));
@@ -381,7 +382,10 @@ impl Ledger {
             repeated: repeated.collect(),
             is_young: settlement.digests.len() <= YOUNG,
             is_newest: &|id| newest.contains(id),
-            is_edited: &|id| items.get(id).or_else(|| digests.get(id)).is_none_or(|family| edited.contains(*family)),
+            is_edited: &|id| {
+                let family = self.records.families.key_of(id).or_else(|| digests.get(id).copied());
+                family.is_none_or(|family| edited.contains(family))
+            },
         };
         let (feeds, losses) = (case.over(limits), case.losses());
         let held = if feeds.is_empty() { None } else { Some(self.held(feeds, &case, changes, limits, ids)?) };

@@ -4,91 +4,131 @@
 //! link, else the title, else, without any link, the text. What a newcomer gets wrong: an id that was given once is never given to another item, not even when its own is
 //! gone, for readers still have it.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::words::{Hash, hash_of_text, short_hash};
-use super::{Options, Published, canonical_link};
+use super::{Moment, Options, Record, canonical_link};
 use crate::digest::text::normalized;
 use crate::digest::{Digest, Item};
+use crate::spool::Aside;
 
-/// An item as it was last published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Print {
+/// An item as it was last published, or seen and taken back before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Known {
     /// Its id as it was given: another authority in the configuration changes none.
-    id: String,
-    /// Its canonical link, if it had one, and its normalised title, as numbers.
-    story: Option<u64>,
-    title: u64,
+    pub(super) id: String,
+    pub(super) marks: Marks,
     /// The words of its body; unknown when nobody saw it since ledgers have them.
-    text: Option<Hash>,
+    pub(super) text: Option<Hash>,
+    pub(super) record: Record,
 }
 
-impl Print {
+impl Known {
     /// The last part of its id.
     fn anchor(&self) -> &str {
-        self.id.rsplit('/').next().unwrap_or(&self.id)
+        anchor(&self.id)
     }
 }
 
-/// Everything published, by the key of its digest.
+/// The last part of an id.
+pub(super) fn anchor(id: &str) -> &str {
+    id.rsplit('/').next().unwrap_or(id)
+}
+
+/// The canonical link of an item, if it has one, and its normalised title, as numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Marks {
+    story: Option<u64>,
+    title: u64,
+}
+
+impl Marks {
+    pub(super) fn of(link: Option<&str>, title: &str, options: &Options) -> Marks {
+        Marks { story: link.map(|link| number(&canonical_link(link, options))), title: number(&normalized(title)) }
+    }
+}
+
+/// The items that were published under a key: first what was there at the last look, as it stood in the file, then what was not.
+pub(super) type Family = Vec<Known>;
+
+/// A family that waits on disk.
+pub(super) type Shelved = Arc<Aside<Family>>;
+
+/// Everything published, by the key that the digests of a date and language share.
 #[derive(Debug, Default)]
-pub(super) struct Prints {
-    by_digest: HashMap<String, Vec<Print>>,
+pub(super) struct Families {
+    by_key: HashMap<String, Shelved>,
+    /// The ids that say another key than the one under which they are, and that one.
+    moved: HashMap<String, String>,
 }
 
-impl Prints {
-    /// Takes in an item that an earlier run published.
-    pub(super) fn recall(&mut self, item: &Published, text: Option<Hash>, digest: &str, options: &Options) {
-        let (story, title) = (story_of(item.link.as_deref(), options), number(&normalized(&item.title)));
-        let print = Print { id: item.id.clone(), story, title, text };
-        self.by_digest.entry(digest.to_owned()).or_default().push(print);
+impl Families {
+    /// Takes a family in the place of what it was.
+    pub(super) fn put(&mut self, key: String, family: Shelved) {
+        for known in family.get().iter() {
+            if key_of(&known.id) != Some(&key) {
+                self.moved.insert(known.id.clone(), key.clone());
+            }
+        }
+        self.by_key.insert(key, family);
     }
 
-    /// Takes what was recognised as the present state.
-    pub(super) fn take(&mut self, recognised: &Recognised) {
-        self.by_digest.extend(recognised.prints.iter().cloned());
-        for (old, _) in &recognised.renamed {
-            self.by_digest.remove(old);
-        }
+    /// Forgets a key whose items are under another by now.
+    pub(super) fn remove(&mut self, key: &str) {
+        self.by_key.remove(key);
+    }
+
+    /// The items under a key.
+    pub(super) fn get(&self, key: &str) -> Option<Arc<Family>> {
+        self.by_key.get(key).map(|family| family.get())
     }
 
     /// Whether anything was published under a key.
     pub(super) fn knows(&self, key: &str) -> bool {
-        self.by_digest.contains_key(key)
+        self.by_key.contains_key(key)
     }
 
-    /// The key under which each id is known.
-    pub(super) fn families(&self) -> HashMap<&str, &str> {
-        let ids = self.by_digest.iter().flat_map(|(key, prints)| prints.iter().map(move |print| (print, key)));
-        ids.map(|(print, key)| (print.id.as_str(), key.as_str())).collect()
+    /// All keys.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.by_key.keys().map(String::as_str)
     }
 
-    /// The keys that are known and none of the given, and whose digest was there at the last look.
-    pub(super) fn absent<'k>(
-        &self,
-        present: impl Iterator<Item = &'k str>,
-        was_there: impl Fn(&str) -> bool,
-    ) -> BTreeSet<String> {
-        let present: HashSet<&str> = present.collect();
-        let absent = self.by_digest.keys().filter(|key| !present.contains(key.as_str()) && was_there(key));
-        absent.cloned().collect()
+    /// The key under which an item is.
+    pub(super) fn key_of<'i>(&'i self, id: &'i str) -> Option<&'i str> {
+        let own = || key_of(id).filter(|key| self.knows(key));
+        self.moved.get(id).map(String::as_str).or_else(own)
     }
 
-    /// Anchor and id of each item of the digests of a date, in file order. Files of one date and language share their names,
-    /// so that no id says which file an item stands in. A key that is new may be one of the absent ones, with another date.
-    /// What changes is added to `recognised`.
+    /// What is known of some items.
+    pub(super) fn records<'i>(&self, ids: impl Iterator<Item = &'i str>) -> HashMap<&'i str, Record> {
+        let mut by_key: HashMap<String, HashSet<&'i str>> = HashMap::new();
+        for id in ids {
+            if let Some(key) = self.key_of(id) {
+                by_key.entry(key.to_owned()).or_default().insert(id);
+            }
+        }
+        let mut records = HashMap::new();
+        for (key, ids) in by_key {
+            let family = self.get(&key).unwrap_or_default();
+            let known = family.iter().filter_map(|known| Some((*ids.get(known.id.as_str())?, known.record.clone())));
+            records.extend(known);
+        }
+        records
+    }
+
+    /// The items of the digests of a date, family by family. Files of one date and language share their names, so that no id
+    /// says which file an item stands in. A key that is new may be one of the absent ones, with another date.
     pub(super) fn recognise(
         &self,
         editions: &[Arc<Digest>],
-        absent: &mut BTreeSet<String>,
-        past: &dyn Past,
+        absent: &mut Absent<'_>,
         options: &Options,
-        recognised: &mut Recognised,
-    ) -> Vec<Vec<Name>> {
-        let mut names: Vec<Vec<Name>> = vec![Vec::new(); editions.len()];
+    ) -> Vec<Recognised> {
+        let mut recognised = Vec::new();
         let mut done: HashSet<&str> = HashSet::new();
         for digest in editions {
             let key = digest.key.as_str();
@@ -98,74 +138,109 @@ impl Prints {
             let parts: Vec<usize> = (0..editions.len()).filter(|at| editions[*at].key == key).collect();
             let items: Vec<&Item> = parts.iter().flat_map(|at| editions[*at].items().map(|(_, item)| item)).collect();
             let wanted: Vec<Features> = items.iter().map(|item| features(item, options)).collect();
-            let before = self.by_digest.get(key);
-            let redated = if before.is_none() { self.with_another_date(&wanted, absent, past) } else { None };
-            let mut known = before.or_else(|| self.by_digest.get(redated.as_ref()?)).cloned().unwrap_or_default();
-            if let Some(old) = redated {
-                absent.remove(&old);
-                recognised.renamed.push((old, key.to_owned()));
-            }
-            // As they stood when they were published, whichever run it was.
-            known.sort_by_key(|print| Reverse(past.published(&print.id)));
-            let before_them = known.clone();
-            let mut ids = ids(&items, &wanted, key, &mut known, past, options).into_iter();
-            let texts = known
-                .iter()
-                .enumerate()
-                .filter(|(at, print)| before_them.get(*at).map(|it| it.text) != Some(print.text));
-            recognised.texts.extend(texts.filter_map(|(_, print)| Some((print.id.clone(), print.text?))));
-            if before != Some(&known) {
-                recognised.prints.push((key.to_owned(), known));
-            }
-            for at in parts {
-                names[at] = ids.by_ref().take(editions[at].len()).collect();
-            }
+            let before = self.get(key);
+            let old = if before.is_none() { absent.take(&wanted, self) } else { None };
+            let known = before.or_else(|| self.get(old.as_ref()?)).unwrap_or_default();
+            let was_there: Vec<bool> = known.iter().map(|known| absent.was_there(&known.record)).collect();
+            let is_given = |id: &str| self.moved.contains_key(id);
+            let found = found(&items, wanted, key, (&known, was_there), &is_given, options);
+            recognised.push(Recognised { key: key.to_owned(), old, parts, known, found });
         }
-        names
-    }
-
-    /// The absent digest that has most of these items, and they most of its.
-    fn with_another_date(&self, wanted: &[Features], absent: &BTreeSet<String>, past: &dyn Past) -> Option<String> {
-        let wanted: HashSet<(Option<u64>, u64)> = wanted.iter().map(|it| (it.story, it.title)).collect();
-        let shared = |key: &&String| {
-            let there: Vec<&Print> = self.by_digest[*key].iter().filter(|print| past.was_there(&print.id)).collect();
-            let shared = there.iter().filter(|print| wanted.contains(&(print.story, print.title))).count();
-            (shared * 2 >= there.len().max(wanted.len()) && shared > 0).then_some(shared)
-        };
-        let found = absent.iter().filter_map(|key| Some((shared(&key)?, key)));
-        found.max_by_key(|(shared, _)| *shared).map(|(_, key)| key.clone())
+        recognised
     }
 }
 
-/// What is known otherwise from now on.
-#[derive(Debug, Default)]
+/// The key that an id says: what stands between its second colon and its last slash.
+fn key_of(id: &str) -> Option<&str> {
+    let (key, _) = id.splitn(3, ':').nth(2)?.rsplit_once('/')?;
+    Some(key)
+}
+
+/// The items of the digests that share a key.
 pub(super) struct Recognised {
-    /// Digests whose items are told apart in another way, by key.
-    pub(super) prints: Vec<(String, Vec<Print>)>,
-    /// Digests that have another date: the keys before and now.
-    pub(super) renamed: Vec<(String, String)>,
-    /// Items whose words are others, or were unknown, by id.
-    pub(super) texts: Vec<(String, Hash)>,
+    pub(super) key: String,
+    /// The key that they had before, with another date.
+    pub(super) old: Option<String>,
+    /// Which of the editions share it.
+    pub(super) parts: Vec<usize>,
+    /// What was published under it.
+    pub(super) known: Arc<Family>,
+    /// Their items in file order, one edition after the other.
+    pub(super) found: Vec<Found>,
 }
 
-/// What is known of ids.
-pub(super) trait Past {
-    /// Whether an id was given to something.
-    fn is_given(&self, id: &str) -> bool;
-    /// Whether it was there at the last look at its digest.
-    fn was_there(&self, id: &str) -> bool;
-    /// The second of its publication, if it was published.
-    fn published(&self, id: &str) -> Option<i64>;
+/// An item of a digest, and which it is.
+pub(super) struct Found {
+    pub(super) id: String,
+    pub(super) marks: Marks,
+    pub(super) text: Hash,
+    /// Its position among those that are known.
+    pub(super) claim: Option<usize>,
 }
 
-/// Anchor and id of an item.
-pub(super) type Name = (String, String);
+/// Families that were there at the last look and are not now, of which each may be there with another date.
+pub(super) struct Absent<'r> {
+    keys: BTreeSet<String>,
+    /// The moments at which digests went that are not there, and how many at each.
+    went: &'r HashMap<Moment, usize>,
+    /// What they have, once somebody asked.
+    index: Option<AbsentItems>,
+}
+
+#[derive(Default)]
+struct AbsentItems {
+    by_marks: HashMap<Marks, Vec<String>>,
+    lengths: HashMap<String, usize>,
+}
+
+impl<'r> Absent<'r> {
+    pub(super) fn new(keys: BTreeSet<String>, went: &'r HashMap<Moment, usize>) -> Absent<'r> {
+        Absent { keys, went, index: None }
+    }
+
+    /// Whether an item was there at the last look at its digest. What went with its digest was there until then, and what is
+    /// taken back stands in its file.
+    fn was_there(&self, record: &Record) -> bool {
+        record.retracted.is_some() || record.gone.is_none_or(|gone| self.went.contains_key(&gone))
+    }
+
+    /// The one that has most of these items, and they most of its; it is absent no more.
+    fn take(&mut self, wanted: &[Features], families: &Families) -> Option<String> {
+        if self.keys.is_empty() {
+            return None;
+        }
+        let wanted: HashSet<Marks> = wanted.iter().map(|it| it.marks).collect();
+        let index = self.index.take().unwrap_or_else(|| self.items(families));
+        let mut shared: BTreeMap<&str, usize> = BTreeMap::new();
+        for key in wanted.iter().filter_map(|marks| index.by_marks.get(marks)).flatten() {
+            *shared.entry(key).or_default() += 1;
+        }
+        let is_most = |(key, shared): &(&str, usize)| {
+            self.keys.contains(*key) && shared * 2 >= index.lengths[*key].max(wanted.len())
+        };
+        let found = shared.into_iter().filter(is_most).max_by_key(|(_, shared)| *shared);
+        let found = found.map(|(key, _)| key.to_owned());
+        self.index = Some(index);
+        found.inspect(|key| {
+            self.keys.remove(key);
+        })
+    }
+
+    fn items(&self, families: &Families) -> AbsentItems {
+        let mut index = AbsentItems::default();
+        for key in &self.keys {
+            let family = families.get(key).unwrap_or_default();
+            let there: Vec<&Known> = family.iter().filter(|known| self.was_there(&known.record)).collect();
+            index.lengths.insert(key.clone(), there.len());
+            there.iter().for_each(|known| index.by_marks.entry(known.marks).or_default().push(key.clone()));
+        }
+        index
+    }
+}
 
 /// By what an item is recognised.
 struct Features {
-    /// Its canonical link, if it has one, and its normalised title, as numbers.
-    story: Option<u64>,
-    title: u64,
+    marks: Marks,
     /// The words of its body.
     text: Hash,
     /// Whether those are enough to tell it by.
@@ -178,8 +253,7 @@ const TELLING: usize = 10;
 
 fn features(item: &Item, options: &Options) -> Features {
     let (text, letters) = hash_of_text(&item.html);
-    let (story, title) = (story_of(item.link.as_deref(), options), number(&normalized(&item.title)));
-    Features { story, title, text, is_telling: letters >= TELLING }
+    Features { marks: Marks::of(item.link.as_deref(), &item.title, options), text, is_telling: letters >= TELLING }
 }
 
 fn number(text: &str) -> u64 {
@@ -188,78 +262,70 @@ fn number(text: &str) -> u64 {
     hasher.finish()
 }
 
-fn story_of(link: Option<&str>, options: &Options) -> Option<u64> {
-    link.map(|link| number(&canonical_link(link, options)))
-}
-
-/// Anchor and id of each item; what was published is brought up to date.
-fn ids(
+/// Which each item is, or the id of a new one.
+fn found(
     items: &[&Item],
-    wanted: &[Features],
+    wanted: Vec<Features>,
     key: &str,
-    known: &mut Vec<Print>,
-    past: &dyn Past,
+    (known, was_there): (&[Known], Vec<bool>),
+    is_given: &dyn Fn(&str) -> bool,
     options: &Options,
-) -> Vec<Name> {
-    let is_new = |anchor: &str| !past.is_given(&options.tag(&format!("{key}/{anchor}")));
-    let claims = claims(items, wanted, known, past);
-    let mut taken: HashMap<String, u32> = known.iter().map(|print| (print.anchor().to_owned(), 1)).collect();
+) -> Vec<Found> {
+    let is_new = |anchor: &str| !is_given(&options.tag(&format!("{key}/{anchor}")));
+    let claims = claims(items, &wanted, known, was_there);
+    let mut taken: HashMap<String, u32> = known.iter().map(|known| (known.anchor().to_owned(), 1)).collect();
     let fixed: HashSet<String> = items.iter().filter_map(|item| fixed_id(item)).collect();
-    let mut ids = Vec::with_capacity(items.len());
-    for ((item, &Features { story, title, text, .. }), claim) in items.iter().zip(wanted).zip(claims) {
+    let mut found = Vec::with_capacity(items.len());
+    for ((item, Features { marks, text, .. }), claim) in items.iter().zip(wanted).zip(claims) {
         let id = match claim {
             Some(at) => known[at].id.clone(),
             None => options.tag(&format!("{key}/{}", new_anchor(item, &fixed, &mut taken, &is_new, options))),
         };
-        let print = Print { id, story, title, text: Some(text) };
-        ids.push((print.anchor().to_owned(), print.id.clone()));
-        match claim {
-            Some(at) => known[at] = print,
-            None => known.push(print),
-        }
+        found.push(Found { id, marks, text, claim });
     }
-    ids
+    found
 }
 
 /// For each item which of the published ones it is.
-fn claims(items: &[&Item], wanted: &[Features], known: &[Print], past: &dyn Past) -> Vec<Option<usize>> {
+fn claims(items: &[&Item], wanted: &[Features], known: &[Known], was_there: Vec<bool>) -> Vec<Option<usize>> {
     if known.is_empty() {
         return vec![None; items.len()];
     }
     // Its author's id decides alone: an item with a new one is a new item. One that is written twice is the first one's.
-    let anchors: HashMap<&str, usize> = known.iter().enumerate().map(|(at, print)| (print.anchor(), at)).collect();
+    let anchors: HashMap<&str, usize> = known.iter().enumerate().map(|(at, known)| (known.anchor(), at)).collect();
     let fixed: Vec<Option<usize>> = items.iter().map(|item| anchors.get(fixed_id(item)?.as_str()).copied()).collect();
     let mut free: HashSet<usize> = (0..known.len()).collect();
     let mut claims = Claims {
         of: fixed.iter().map(|at| at.filter(|at| free.remove(at))).collect(),
         is_new: items.iter().zip(&fixed).map(|(item, at)| at.is_none() && fixed_id(item).is_some()).collect(),
-        was_there: known.iter().map(|print| past.was_there(&print.id)).collect(),
+        was_there,
         free,
     };
-    claims.in_order(|at| Some((wanted[at].story, wanted[at].title)), |at| Some((known[at].story, known[at].title)));
+    claims.in_order(|at| Some(wanted[at].marks), |at| Some(known[at].marks));
     // The same link: the title was edited, and of several the same text tells which. What is gone for longer comes back only
     // if nobody else has its link.
     let is_back = |claims: &Claims| -> Vec<bool> {
         let claimed = (0..items.len()).filter(|at| claims.of[*at].is_some());
-        let shared: HashSet<u64> = claimed.filter_map(|at| wanted[at].story).collect();
-        let is_shared = |print: &Print| print.story.is_some_and(|story| shared.contains(&story));
-        known.iter().zip(&claims.was_there).map(|(print, was_there)| *was_there || !is_shared(print)).collect()
+        let shared: HashSet<u64> = claimed.filter_map(|at| wanted[at].marks.story).collect();
+        let is_shared = |known: &Known| known.marks.story.is_some_and(|story| shared.contains(&story));
+        known.iter().zip(&claims.was_there).map(|(known, was_there)| *was_there || !is_shared(known)).collect()
     };
     let may_be = is_back(&claims);
     claims.in_order(
-        |at| Some((wanted[at].story?, wanted[at].text)),
-        |at| Some((known[at].story?, known[at].text?)).filter(|_| may_be[at]),
+        |at| Some((wanted[at].marks.story?, wanted[at].text)),
+        |at| Some((known[at].marks.story?, known[at].text?)).filter(|_| may_be[at]),
     );
     let may_be = is_back(&claims);
-    claims.in_order(|at| wanted[at].story, |at| known[at].story.filter(|_| may_be[at]));
+    claims.in_order(|at| wanted[at].marks.story, |at| known[at].marks.story.filter(|_| may_be[at]));
     // The same title: the link was corrected.
     let untitled = number("");
-    claims.alone(|at| Some(wanted[at].title).filter(|title| *title != untitled), |at| Some(known[at].title));
+    claims
+        .alone(|at| Some(wanted[at].marks.title).filter(|title| *title != untitled), |at| Some(known[at].marks.title));
     // The same text, and no link that could say otherwise: the title was edited.
     let is_linkless = |story: Option<u64>| story.is_none();
     claims.alone(
-        |at| Some(wanted[at].text).filter(|_| is_linkless(wanted[at].story) && wanted[at].is_telling),
-        |at| known[at].text.filter(|_| is_linkless(known[at].story)),
+        |at| Some(wanted[at].text).filter(|_| is_linkless(wanted[at].marks.story) && wanted[at].is_telling),
+        |at| known[at].text.filter(|_| is_linkless(known[at].marks.story)),
     );
     claims.of
 }
@@ -281,7 +347,7 @@ impl Claims {
         self.of[item].is_none() && !self.is_new[item]
     }
 
-    /// The same mark, in the order in which they were published; first what was there at the last look.
+    /// The same mark, in the order in which they stood; first what was there at the last look.
     fn in_order<M: Eq + std::hash::Hash>(
         &mut self,
         of_item: impl Fn(usize) -> Option<M>,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use super::recognition::{Name, Recognised};
+use super::recognition::{Absent, Family, Found, Known, Recognised, Shelved, anchor};
 use super::words::{Hash, hash_of};
 use super::{Identity, Made, Moment, Options, Record, Records, Settled, Settlement, Standing, Waiting};
 use crate::digest::{Digest, Item, Keyed, Volume};
@@ -21,13 +21,32 @@ pub struct Changes {
     pub at: Moment,
     /// Entries that are new or others than before, in no order that matters.
     pub entries: Vec<Change>,
-    /// Which items are which.
-    pub(super) recognised: Recognised,
+    /// Families that are others than before, by the keys that their digests share.
+    pub(super) families: Vec<(String, Shelved)>,
+    /// Families that have another date: the keys before and now.
+    pub(super) renamed: Vec<(String, String)>,
+    /// Seconds of last changes, whose entries have others now.
+    pub(super) freed: HashSet<i64>,
     /// Keys of digests that wait now and did not, or the other way round.
     pub(super) waiting: Vec<(String, bool)>,
     /// Digests that are made of something else, by key.
     pub(super) sources: Vec<(String, Made)>,
     pub(super) last: Last,
+}
+
+impl Changes {
+    /// The digests of which anything is new or another than before, by their keys and those of their families.
+    pub fn touched(&self) -> HashSet<&str> {
+        let entries = self.entries.iter().map(|change| change.digest.as_str());
+        entries.chain(self.sources.iter().map(|(key, _)| key.as_str())).collect()
+    }
+}
+
+impl Change {
+    /// When it was first published.
+    pub fn published(&self) -> Moment {
+        self.record.published
+    }
 }
 
 /// An entry that is new, or another than before.
@@ -170,16 +189,16 @@ pub(super) fn settle(
         by_date.entry(entry.1.date).or_default().push(entry);
     }
     let is_all = kept.is_empty();
+    let absent = if is_all { records.absent(digests) } else { gone_families(&fresh, &dropped, records) };
     let mut settler = Settler {
         records,
         options,
         now: now.fixed_offset(),
         taken: HashSet::new(),
-        freed: HashSet::new(),
-        absent: if is_all { records.absent(digests) } else { gone_families(&fresh, &dropped, records) },
+        absent: Absent::new(absent, &records.went),
         last_news: now.timestamp() + 1,
         settled: HashMap::new(),
-        there: HashSet::new(),
+        closed: HashSet::new(),
         waiting: Vec::new(),
         ends: Vec::new(),
         changes: Changes { at: now.fixed_offset(), ..Changes::default() },
@@ -191,8 +210,11 @@ pub(super) fn settle(
         settler.publish(&editions, moment.min(now).fixed_offset());
     }
     match is_all {
-        true => settler.tell_gone(),
-        false => settler.tell_gone_of(&dropped),
+        true => settler.close(records.families.keys(), records.digests.keys().map(String::as_str)),
+        false => settler.close(
+            dropped.iter().map(|settled| settled.digest.key.as_str()),
+            dropped.iter().map(|settled| &*settled.key),
+        ),
     }
     let Settler { mut settled, waiting, mut ends, mut changes, .. } = settler;
     let redone: HashSet<&str> = fresh.iter().map(|(_, (_, digest))| digest.key.as_str()).collect();
@@ -261,16 +283,14 @@ struct Settler<'l> {
     now: Moment,
     /// Seconds that were given to something in this settlement.
     taken: HashSet<i64>,
-    /// Seconds that were those of a last change, whose entries have others now.
-    freed: HashSet<i64>,
-    /// Keys that were published and are not there now: a digest with another date may be one of them.
-    absent: BTreeSet<String>,
+    /// What was published and is not there now: a digest with another date may be one of them.
+    absent: Absent<'l>,
     /// From here on to now no second is free.
     last_news: i64,
     /// What is published, by key.
     settled: HashMap<Arc<str>, Arc<Settled>>,
-    /// The ids of the items that were published before and are there.
-    there: HashSet<String>,
+    /// Families of which everything is told.
+    closed: HashSet<String>,
     waiting: Vec<Waiting>,
     /// See [`Last::ends`].
     ends: Vec<(Moment, String)>,
@@ -291,44 +311,66 @@ impl Settler<'_> {
         waits
     }
 
-    /// Settles the digests of one date.
+    /// Settles the digests of one date, one after the other, whichever family they are of.
     fn publish(&mut self, editions: &[&Keyed], moment: Moment) {
-        let Records { prints, .. } = self.records;
-        let recognised = &mut self.changes.recognised;
         let digests: Vec<Arc<Digest>> = editions.iter().map(|(_, volume)| volume.open()).collect();
-        let names = prints.recognise(&digests, &mut self.absent, self.records, self.options, recognised);
-        for (((key, volume), digest), names) in editions.iter().copied().zip(digests).zip(names) {
-            let settled = self.settle_one((key, volume), &digest, names, moment);
+        let mut families = self.records.families.recognise(&digests, &mut self.absent, self.options);
+        let claimed = |family: &Recognised| family.found.iter().filter_map(|found| found.claim).collect();
+        let claimed: Vec<HashSet<usize>> = families.iter().map(claimed).collect();
+        let mut now: Vec<Family> = families.iter().map(|family| Family::with_capacity(family.found.len())).collect();
+        for (at, ((key, volume), digest)) in editions.iter().copied().zip(&digests).enumerate() {
+            let own = families.iter_mut().zip(&mut now).find(|(family, _)| family.parts.contains(&at));
+            let Some((family, now)) = own else { continue };
+            let found: Vec<Found> = family.found.drain(..digest.len()).collect();
+            let settled = self.settle_one((key, volume), digest, &family.known, found, now, moment);
             self.settled.insert(key.clone(), Arc::new(settled));
+        }
+        for ((family, now), claimed) in families.into_iter().zip(now).zip(claimed) {
+            self.close_family(family, now, &claimed);
         }
     }
 
+    /// Settles a digest; what becomes of its items joins those of its family.
     fn settle_one(
         &mut self,
         (key, volume): (&Arc<str>, &Arc<Volume>),
         digest: &Digest,
-        names: Vec<Name>,
+        before: &[Known],
+        found: Vec<Found>,
+        family: &mut Family,
         moment: Moment,
     ) -> Settled {
         let known = self.records.digests.get(&**key);
         let published = known.map_or_else(|| self.free_stretch(moment, digest.len()), |known| known.published);
-        let late = if known.is_some() { self.late(digest, &names) } else { Vec::new() };
-        let mut late = late.into_iter();
+        let record_of = |found: &Found| found.claim.map(|at| &before[at].record);
+        let seen_before = |found: &Found| record_of(found).filter(|record| !record.is_unseen());
+        let is_late = |(found, (_, item)): (&Found, (_, &Item))| {
+            known.is_some() && item.retracted.is_none() && seen_before(found).is_none()
+        };
+        // Given before those of corrections, so that they are as near to now as can be.
+        let late: Vec<bool> = found.iter().zip(digest.items()).map(is_late).collect();
+        let late: Vec<Option<Moment>> = late.into_iter().map(|is_late| is_late.then(|| self.news())).collect();
         let mut next = published;
         let mut items = Vec::with_capacity(digest.len());
-        for ((_, item), (anchor, id)) in digest.items().zip(names) {
-            let before = self.records.items.get(&id);
-            self.there.extend(before.map(|_| id.clone()));
-            let first = late.next().flatten().unwrap_or(next);
+        for (((_, item), found), late) in digest.items().zip(found).zip(late) {
+            let (record_before, before) = (record_of(&found), seen_before(&found));
+            let first = late.unwrap_or(next);
             next -= TimeDelta::seconds(1);
             let hash = hash_of([item], ("", ""), self.options);
-            let (record, standing, end) = self.stand(before, first, hash, item.retracted.as_deref());
+            let (mut record, standing, end) = self.stand(before, first, hash, item.retracted.as_deref());
             self.ends.extend(end.map(|end| (end, digest.key.clone())));
-            let (published, updated) = (record.published, record.updated);
+            let names = (found.id.as_str(), digest.key.as_str());
             if standing != Standing::Withdrawn || before.is_some() {
-                self.note(before, record, (&id, &digest.key), Some(item), &item.title);
+                self.note(before, &record, names, Some(item), &item.title);
+            } else if let Some(unseen) = record_before {
+                record = unseen.clone();
+            } else {
+                record = self.note_unseen(record, names, item);
             }
-            items.push(Identity { id, anchor, published, updated, standing });
+            let (published, updated) = (record.published, record.updated);
+            let anchor = anchor(&found.id).to_owned();
+            items.push(Identity { id: found.id.clone(), anchor, published, updated, standing });
+            family.push(Known { id: found.id, marks: found.marks, text: Some(found.text), record });
         }
         let shown = digest.items().zip(&items).filter(|(_, identity)| identity.standing != Standing::Withdrawn);
         let words = (digest.title.as_str(), digest.preamble.as_str());
@@ -342,7 +384,7 @@ impl Settler<'_> {
             record.retracted = known.and_then(|known| known.retracted).or(Some(self.now));
         }
         if standing != Standing::Withdrawn || known.is_some() {
-            self.note(known, record, (&id, key), None, &digest.title);
+            self.note(known, &record, (&id, key), None, &digest.title);
         }
         let made = Made::of(volume, self.options);
         if self.records.sources.get(&**key) != Some(&made) {
@@ -352,12 +394,29 @@ impl Settler<'_> {
         Settled::new(volume.clone(), key.clone(), identity, items)
     }
 
-    /// The moments of the items that join a published digest, in file order. They are given before those of corrections, so
-    /// that they are as near to now as can be.
-    fn late(&mut self, digest: &Digest, names: &[Name]) -> Vec<Option<Moment>> {
-        let is_late = |item: &Item, id: &String| item.retracted.is_none() && !self.records.items.contains_key(id);
-        let late: Vec<bool> = digest.items().zip(names).map(|((_, item), (_, id))| is_late(item, id)).collect();
-        late.into_iter().map(|is_late| is_late.then(|| self.news())).collect()
+    /// Notes what of a family is not there any more, and what it is now.
+    fn close_family(&mut self, family: Recognised, mut now: Family, claimed: &HashSet<usize>) {
+        let Recognised { key, old, known, .. } = family;
+        let others = known.iter().enumerate().filter(|(at, _)| !claimed.contains(at));
+        let others: Vec<Known> = others.map(|(_, known)| self.leave(known.clone())).collect();
+        now.extend(others);
+        if old.is_some() || *known != now {
+            self.changes.families.push((key.clone(), Arc::new(self.records.lay_aside(now))));
+        }
+        if let Some(old) = old {
+            self.closed.insert(old.clone());
+            self.changes.renamed.push((old, key.clone()));
+        }
+        self.closed.insert(key);
+    }
+
+    /// An item that is not there any more.
+    fn leave(&mut self, mut known: Known) -> Known {
+        if known.record.gone.is_none() {
+            known.record.gone = Some(self.now);
+            self.changes.entries.push(gone(known.id.clone(), "", false, known.record.clone()));
+        }
+        known
     }
 
     /// What becomes of a record: first published then or before, updated when its words are others; how it stands now, and
@@ -393,14 +452,14 @@ impl Settler<'_> {
     fn note(
         &mut self,
         before: Option<&Record>,
-        record: Record,
+        record: &Record,
         (id, digest): (&str, &str),
         item: Option<&Item>,
         title: &str,
     ) {
         let what = match before {
             None => What::Published,
-            Some(before) if *before == record => return,
+            Some(before) if before == record => return,
             Some(before) => match (before.retracted, record.retracted) {
                 (None, Some(_)) => What::Retracted,
                 (Some(_), None) => What::Restored,
@@ -417,49 +476,42 @@ impl Settler<'_> {
             is_digest: item.is_none(),
             title: title.to_owned(),
             link: item.and_then(|item| item.link.clone()),
-            record,
+            record: record.clone(),
         });
     }
 
-    /// Notes what was published and is not there any more, when everything was settled.
-    fn tell_gone(&mut self) {
-        let items = self.records.items.keys().filter(|id| !self.there.contains(id.as_str()));
-        let digests = self.records.digests.keys().filter(|key| !self.settled.contains_key(key.as_str()));
-        let gone = Self::gone(self.records, self.options, self.now, items, digests);
-        self.changes.entries.extend(gone);
+    /// Notes an item that was taken back before it was published, so that its id is never another's.
+    fn note_unseen(&mut self, mut record: Record, (id, digest): (&str, &str), item: &Item) -> Record {
+        record.gone = Some(record.published);
+        record.retracted = record.gone;
+        self.changes.entries.push(Change {
+            what: What::Retracted,
+            id: id.to_owned(),
+            digest: digest.to_owned(),
+            is_digest: false,
+            title: item.title.clone(),
+            link: item.link.clone(),
+            record: record.clone(),
+        });
+        record
     }
 
-    /// Notes what was published in digests that were settled before, and is not there any more.
-    fn tell_gone_of(&mut self, dropped: &[Arc<Settled>]) {
-        let items: Vec<Arc<Vec<Identity>>> = dropped.iter().map(|settled| settled.items()).collect();
-        let items = items.iter().flat_map(|items| items.iter()).map(|item| &item.id);
-        let items: BTreeSet<&String> = items.filter(|id| !self.there.contains(id.as_str())).collect();
-        let digests: Vec<String> = dropped.iter().map(|settled| settled.key.to_string()).collect();
-        let digests = digests.iter().filter(|key| !self.settled.contains_key(key.as_str()));
-        let gone = Self::gone(self.records, self.options, self.now, items.into_iter(), digests);
-        self.changes.entries.extend(gone);
-    }
-
-    fn gone<'r>(
-        records: &Records,
-        options: &Options,
-        now: Moment,
-        items: impl Iterator<Item = &'r String>,
-        digests: impl Iterator<Item = &'r String>,
-    ) -> Vec<Change> {
-        let change = |id: String, digest: &str, is_digest, record: &Record| {
-            let (title, digest) = (String::new(), digest.to_owned());
-            let record = Record { gone: Some(now), ..record.clone() };
-            Change { what: What::Gone, id, digest, is_digest, title, link: None, record }
-        };
-        let there = |record: &&Record| record.gone.is_none();
-        let items = items.filter_map(|id| Some((id, records.items.get(id).filter(there)?)));
-        let items = items.map(|(id, record)| change(id.clone(), "", false, record));
-        let digests = digests.filter_map(|key| Some((key, records.digests.get(key).filter(there)?)));
-        let digests = digests.map(|(key, record)| change(options.tag(key), key, true, record));
-        let mut gone: Vec<Change> = items.chain(digests).collect();
-        gone.sort_by(|one, other| one.id.cmp(&other.id));
-        gone
+    /// Notes what was published, is not there any more, and was not told yet: of these families, and of these digests.
+    fn close<'k>(&mut self, families: impl Iterator<Item = &'k str>, digests: impl Iterator<Item = &'k str>) {
+        let families: BTreeSet<&str> = families.filter(|key| !self.closed.contains(*key)).collect();
+        for key in families {
+            let Some(known) = self.records.families.get(key) else { continue };
+            let now: Family = known.iter().map(|known| self.leave(known.clone())).collect();
+            if *known != now {
+                self.changes.families.push((key.to_owned(), Arc::new(self.records.lay_aside(now))));
+            }
+        }
+        let digests: BTreeSet<&str> = digests.filter(|key| !self.settled.contains_key(*key)).collect();
+        for key in digests {
+            let there = self.records.digests.get(key).filter(|record| record.gone.is_none());
+            let record = there.map(|record| Record { gone: Some(self.now), ..record.clone() });
+            self.changes.entries.extend(record.map(|record| gone(self.options.tag(key), key, true, record)));
+        }
     }
 
     /// The newest moment, at the given one or before, from which as many seconds as items are free.
@@ -492,7 +544,7 @@ impl Settler<'_> {
         });
         self.taken.insert(second);
         if let Some(free) = before.superseded() {
-            self.freed.insert(free);
+            self.changes.freed.insert(free);
             if free >= self.last_news && free <= self.now.timestamp() {
                 self.last_news = free + 1;
             }
@@ -516,8 +568,14 @@ impl Settler<'_> {
     }
 
     fn is_taken(&self, second: i64) -> bool {
-        self.taken.contains(&second) || (self.records.taken.contains(&second) && !self.freed.contains(&second))
+        self.taken.contains(&second) || (self.records.taken.contains(second) && !self.changes.freed.contains(&second))
     }
+}
+
+/// An entry that is not there any more: nothing is known of it but its record.
+fn gone(id: String, digest: &str, is_digest: bool, record: Record) -> Change {
+    let (title, digest) = (String::new(), digest.to_owned());
+    Change { what: What::Gone, id, digest, is_digest, title, link: None, record }
 }
 
 /// How a digest stands whose items stand so.

@@ -6,6 +6,7 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,10 +19,11 @@ use flate2::write::DeflateEncoder;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, params};
 use url::Url;
 
+use super::recognition::{Family, Known, Marks, Shelved};
 use super::settling::{Change, What};
-use super::words::Hash;
 use super::{Event, Loss, Made, Moment, Options, Published, Record, Records, Shown, Story, Validator, Validators};
 use crate::digest::learnt::{Given, Memory, Strength};
+use crate::spool::Spool;
 
 /// The file in the state folder.
 const FILE: &str = "ledger.sqlite";
@@ -33,7 +35,7 @@ const LOCK: &str = "lock";
 const BUSY: Duration = Duration::from_secs(5);
 
 /// The steps from an empty file to the present schema; `user_version` counts those done. A step is never changed.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE digest (
         key TEXT PRIMARY KEY,
@@ -118,6 +120,13 @@ const MIGRATIONS: [&str; 4] = [
     ALTER TABLE item ADD COLUMN text BLOB;
     ALTER TABLE loss ADD COLUMN is_correction INTEGER NOT NULL DEFAULT 0;
 ",
+    // Until the next look, items stand as they were published: the first of a digest is the newest.
+    "
+    ALTER TABLE item ADD COLUMN place INTEGER;
+    UPDATE item SET place = placed.place FROM (
+        SELECT id, row_number() OVER (PARTITION BY digest ORDER BY unixepoch(published) DESC, id) AS place FROM item
+    ) AS placed WHERE placed.id = item.id;
+",
 ];
 
 /// What a commit writes.
@@ -128,7 +137,8 @@ pub(super) struct Rows {
     pub(super) waiting: Vec<(String, bool)>,
     pub(super) sources: Vec<(String, Made)>,
     pub(super) renamed: Vec<(String, String)>,
-    pub(super) texts: Vec<(String, Hash)>,
+    /// Families that are others than before: how their items stand, and their words.
+    pub(super) families: Vec<(String, Shelved)>,
     pub(super) sections: Vec<(String, String, Strength)>,
     pub(super) first_seen: Vec<(String, NaiveDate)>,
     pub(super) publication: Vec<(String, String)>,
@@ -148,7 +158,7 @@ impl Rows {
             waiting,
             sources,
             renamed,
-            texts,
+            families,
             sections,
             first_seen,
             publication,
@@ -160,7 +170,7 @@ impl Rows {
             && waiting.is_empty()
             && sources.is_empty()
             && renamed.is_empty()
-            && texts.is_empty()
+            && families.is_empty()
             && sections.is_empty()
             && first_seen.is_empty()
             && publication.is_empty()
@@ -244,27 +254,34 @@ impl Store {
         Ok(Store { connection, _lock: None })
     }
 
-    /// Everything that was published.
-    pub(super) fn records(&self, options: &Options) -> anyhow::Result<Records> {
-        let mut records = Records::default();
+    /// Everything that was published; of items, what waits in a spool.
+    pub(super) fn records(&self, spool: Option<Arc<Spool>>, options: &Options) -> anyhow::Result<Records> {
+        let mut records = Records { spool, ..Records::default() };
         let mut digests =
             self.connection.prepare("SELECT published, updated, hash, gone, retracted, key FROM digest")?;
         let mut rows = digests.query([])?;
         while let Some(row) = rows.next()? {
-            records.take(row.get(5)?, true, record(row)?);
+            let record = record(row)?;
+            records.take_seconds(&record);
+            records.take_digest(row.get(5)?, record);
         }
-        // As they stood in their digests: the first is the newest.
+        // As they stood in their digests.
         let mut items = self.connection.prepare(
-            "SELECT published, updated, hash, gone, retracted, id, title, link, digest, text FROM item \
-             ORDER BY published DESC, id",
+            "SELECT published, updated, hash, gone, retracted, id, title, link, text, digest FROM item ORDER BY digest, place",
         )?;
         let mut rows = items.query([])?;
+        let (mut key, mut family) = (String::new(), Family::new());
         while let Some(row) = rows.next()? {
-            let (record, item) = (record(row)?, published(row, 5)?);
-            let digest: String = row.get(8)?;
-            records.prints.recall(&item, row.get(9)?, &digest, options);
-            records.take(item.id, false, record);
+            let digest = row.get_ref(9)?.as_str()?;
+            if digest != key {
+                records.recall(std::mem::replace(&mut key, digest.to_owned()), std::mem::take(&mut family));
+            }
+            let record = record(row)?;
+            records.take_seconds(&record);
+            let (title, link) = (row.get_ref(6)?.as_str()?, row.get_ref(7)?.as_str_or_null()?);
+            family.push(Known { id: row.get(5)?, marks: Marks::of(link, title, options), text: row.get(8)?, record });
         }
+        records.recall(key, family);
         let mut waiting = self.connection.prepare("SELECT key FROM waiting")?;
         records.waiting = waiting.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         let mut sources = self.connection.prepare("SELECT key, family, source, path, written, items FROM source")?;
@@ -417,8 +434,10 @@ fn write(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {
     for change in &rows.entries {
         write_entry(transaction, change, rows.at)?;
     }
-    for (id, text) in &rows.texts {
-        run("UPDATE item SET text = ? WHERE id = ?", &[text, id])?;
+    for (_, family) in &rows.families {
+        for (place, Known { id, text, .. }) in family.get().iter().enumerate() {
+            run("UPDATE item SET place = ?, text = ? WHERE id = ?", &[&i64::try_from(place).ok(), text, id])?;
+        }
     }
     for (key, waits) in &rows.waiting {
         let sql = if *waits {
@@ -580,6 +599,11 @@ fn parse(text: &str, column: usize) -> rusqlite::Result<Moment> {
 mod tests {
     use super::*;
     use crate::ledger::Ledger;
+    use crate::ledger::words::Hash;
+
+    fn record_of(records: &Records, id: &str) -> Record {
+        records.families.records(std::iter::once(id))[id].clone()
+    }
 
     fn published(id: &str) -> Rows {
         let moment = DateTime::parse_from_rfc3339("2025-05-22T08:00:00+08:00").expect("a moment");
@@ -594,14 +618,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let options = Options::default();
         let mut store = Store::open(folder.path()).unwrap();
-        assert!(store.records(&options).unwrap().items.is_empty());
+        assert_eq!(store.records(None, &options).unwrap().families.keys().count(), 0);
         store.write(&[published("a"), published("b"), published("a")]).unwrap();
         drop(store);
         let store = Store::open(folder.path()).unwrap();
-        let records = store.records(&options).unwrap();
-        assert_eq!(records.items.len(), 2);
-        assert_eq!(records.items["a"].published.to_rfc3339(), "2025-05-22T08:00:00+08:00");
-        assert_eq!(records.items["a"].hash, [7; 8]);
+        let records = store.records(None, &options).unwrap();
+        assert_eq!(records.families.get("d").unwrap().len(), 2);
+        assert_eq!(record_of(&records, "a").published.to_rfc3339(), "2025-05-22T08:00:00+08:00");
+        assert_eq!(record_of(&records, "a").hash, [7; 8]);
         assert_eq!(store.history("b").unwrap().len(), 1);
     }
 
@@ -629,7 +653,7 @@ mod tests {
         let sources = vec![("2025-05-22".to_owned(), made(Some(given))), ("2025-05-22-b".to_owned(), made(None))];
         store.write(&[Rows { sources: sources.clone(), ..Rows::default() }]).unwrap();
         drop(store);
-        let records = Store::open(folder.path()).unwrap().records(&Options::default()).unwrap();
+        let records = Store::open(folder.path()).unwrap().records(None, &Options::default()).unwrap();
         assert_eq!(records.sources, sources.into_iter().collect());
     }
 
@@ -645,8 +669,8 @@ mod tests {
         connection.execute_batch(insert).unwrap();
         drop(connection);
         let store = Store::open(folder.path()).unwrap();
-        let records = store.records(&Options::default()).unwrap();
-        assert!(records.items["tag:a@example.org,2025-01:2025-05-22-en/x"].gone.is_none());
+        let records = store.records(None, &Options::default()).unwrap();
+        assert!(record_of(&records, "tag:a@example.org,2025-01:2025-05-22-en/x").gone.is_none());
         assert!(records.sources.is_empty());
         let text: Option<Hash> = store.connection.query_one("SELECT text FROM item", [], |row| row.get(0)).unwrap();
         assert_eq!(text, None, "it is found out with the next look");

@@ -67,7 +67,7 @@ impl Stamp {
 }
 
 /// A file that may be a digest.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Listed {
     /// Relative to the folder, with `/`.
     pub(super) path: String,

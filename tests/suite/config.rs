@@ -72,6 +72,14 @@ fn mistakes_are_told_with_line_and_remedy() {
         ("server: {max_head_bytes: 100}\n", "server.max_head_bytes: 8192 to 1048576"),
         ("server: {trusted_proxies: [proxy]}\n", "server.trusted_proxies: write `proxy` as 10.0.0.0/8 or 192.0.2.1"),
         ("content: {ignore: ['a[']}\n", "content.ignore: `a[`"),
+        ("look: {accent: blue}\n", "look.accent: write `blue` as #0b5394"),
+        (
+            "look: {accent: '#88aaff'}\n",
+            "look.accent: #88aaff on #fdfcfa has a contrast of 2.2, and text needs 4.5; #576da3 would do",
+        ),
+        ("look: {dark_ink: '#444'}\n", "look.dark_ink: #444444 on #191816 has a contrast of 1.8"),
+        ("look: {logo: nowhere.svg}\n", "look.logo: cannot read "),
+        ("look: {logo: feedmill.yaml}\n", "look.logo: `feedmill.yaml` is none of svg, png, webp, avif and jpg"),
     ] {
         let told = error(yaml);
         assert!(told.contains(expected), "{yaml}: {told}");

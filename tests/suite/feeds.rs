@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use crate::harness::{BASE, Folder, body, digest, fields, json, titles};
+use crate::harness::{BASE, Folder, body, digest, fields, json, page, titles};
 
 fn two_days() -> Folder {
     Folder::with([
@@ -129,8 +129,34 @@ fn the_window_reaches_back_by_days_or_digests_and_stops_at_bytes() {
     let count = |yaml: &str| titles(&folder.site_with(yaml, now), "/").len();
     assert_eq!(count("feeds: {days: 7, digests: 1}"), 14);
     assert_eq!(count("feeds: {days: 1, digests: 10}"), 20);
-    assert_eq!(count("feeds: {days: 28, digests: 28, max_bytes: 2500}"), 3);
+    assert_eq!(count("feeds: {days: 28, digests: 28, max_bytes: 6000}"), 6);
     assert_eq!(count("feeds: {days: 28, digests: 28, max_bytes: 1}"), 1, "never empty of what there is");
+}
+
+#[test]
+fn no_document_of_a_feed_is_longer_than_configured_nor_much_shorter() {
+    let folder = Folder::new();
+    let text = |day: usize| {
+        let item = |number: usize| {
+            let words =
+                format!("\"Word\" & <{day}> 'number' {number}, 城市公交, {}. ", "and on it goes".repeat(number));
+            format!(
+                "### Q&A {number}: “a < b”\n\n{words} **`x && y`** *{words}* [>阅读原文](https://example.org/?a={day}&b={number})\n\n"
+            )
+        };
+        format!(
+            "---\nauthors: [\"A & B's\"]\ntags: [R&D]\n---\n# Day\n\n## R&D\n\n{}",
+            (0..20).map(item).collect::<String>()
+        )
+    };
+    (1..=9).for_each(|day| folder.write(&format!("2025-05-0{day}.md"), text(day)));
+    let site = folder.site_with("feeds: {days: 99, digests: 99, max_bytes: 50000}", "2025-05-22T12:00:00Z");
+    for route in ["/", "/r-and-d/"] {
+        let lengths =
+            ["rss.xml", "atom.xml", "feed.json"].map(|file| page(&site, &format!("{route}{file}")).body().len());
+        assert!(lengths.iter().all(|length| *length <= 50_000), "{route}: {lengths:?}");
+        assert!(lengths.iter().any(|length| *length > 35_000), "{route}: {lengths:?}");
+    }
 }
 
 #[test]
@@ -217,7 +243,12 @@ fn what_runs_from_right_to_left_says_so_and_is_isolated() {
     let whole = crate::harness::fields(&site, "/digests/", "content_html");
     assert!(whole[0].starts_with("<div dir=\"rtl\">"), "{whole:?}");
     let page = crate::harness::body(&site, "/digests/2025-05-22/");
-    assert!(page.contains("<article class=\"digest\" dir=\"rtl\">") && page.contains("dir=\"auto\">"), "{page}");
+    assert!(
+        page.contains(" dir=\"rtl\">\n<head>")
+            && page.contains("<section class=\"item\" id=")
+            && page.contains("dir=\"auto\">"),
+        "{page}"
+    );
     let home = crate::harness::body(&site, "/");
-    assert!(home.contains("<li dir=\"auto\">مكتبة"), "{home}");
+    assert!(home.contains("<li dir=\"auto\"><a href=\"https://example.org/1\">مكتبة"), "{home}");
 }

@@ -1,6 +1,6 @@
 //! The language of the suite: a folder of files, a daemon that serves it, a request and what comes back.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -83,9 +83,20 @@ impl Folder {
     }
 
     pub async fn serve_with(self, yaml: &str) -> Daemon {
+        let options = daemon_options(yaml, self.path());
+        self.serve_as(options).await
+    }
+
+    /// As `feedmill serve --preview` serves it.
+    pub async fn preview(self) -> Daemon {
+        let options = daemon::preview::of(daemon_options("", self.path()));
+        self.serve_as(options).await
+    }
+
+    async fn serve_as(self, options: daemon::Options) -> Daemon {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let daemon = daemon::Daemon::start(daemon_options(yaml, self.path()), listener).await.unwrap();
+        let daemon = daemon::Daemon::start(options, listener).await.unwrap();
         let site = daemon.site();
         let (requests, receiver) = mpsc::channel(1);
         let task = tokio::spawn(daemon.run(receiver));
@@ -252,4 +263,11 @@ pub fn digest(date: &str, sections: &[(&str, &[&str])]) -> String {
         }
     }
     text
+}
+
+/// All pages by their routes.
+pub fn bodies(site: &Site) -> BTreeMap<String, String> {
+    let pages =
+        site.pages.iter().map(|(route, page)| (route.clone(), String::from_utf8_lossy(page.body()).into_owned()));
+    pages.collect()
 }

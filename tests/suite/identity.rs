@@ -55,12 +55,17 @@ impl Publication {
         settlement
     }
 
-    /// What is settled digest by digest is what comes out when everything is settled anew.
+    /// What is settled digest by digest is what comes out when everything is settled anew, also by a later run.
     fn expect_the_same_anew(&self, files: &[Keyed], settlement: &Settlement) {
         let copies: Vec<Keyed> =
             files.iter().map(|(key, digest)| (key.clone(), Arc::new(Digest::clone(&digest.open()).into()))).collect();
         let (anew, changes) = self.ledger.settle(&copies, self.now, &Options::default());
         assert_eq!((&anew, changes.entries.len()), (settlement, 0));
+        if let Some(folder) = self.ledger.folder() {
+            let later = Ledger::open_to_read(folder, &Options::default()).unwrap();
+            let (anew, changes) = later.settle(&copies, self.now, &Options::default());
+            assert_eq!((&anew, changes.entries.len()), (settlement, 0));
+        }
     }
 
     fn publish_list(&mut self, entries: &[&str]) -> HashMap<String, Identity> {
@@ -91,6 +96,38 @@ fn an_item_is_recognised_by_its_link_and_by_its_title() {
 }
 
 #[test]
+fn a_large_folder_is_settled_some_at_a_time_as_it_would_be_at_once() {
+    let now = DateTime::parse_from_rfc3339("2025-05-22T12:00:00Z").unwrap().to_utc();
+    let text = |day: i64, entry: &str| {
+        let date = now.date_naive() + TimeDelta::days(3 - day);
+        let link = format!("https://example.org/{}", day / 2);
+        (
+            date,
+            format!(
+                "---\ndate: {date}\n---\n\n## S\n\n- [{entry}]({link}) a\n- [Night bus](https://example.org/bus) b\n"
+            ),
+        )
+    };
+    let files = (0..400).flat_map(|day| {
+        let ((date, first), (_, second)) = (text(day, "Water tower"), text(day, "Ferry stops"));
+        let taken_back = first.replace("date:", if day % 7 == 0 { "retracted: true\ndate:" } else { "date:" });
+        [digest(&format!("{date}.md"), &taken_back), digest(&format!("de/{date}.md"), &second)]
+    });
+    let mut files: Vec<Keyed> = files.collect();
+    files.sort_by(|one, other| one.1.key.cmp(&other.1.key));
+    let (options, memory) = (Options::default(), Memory::default());
+    let (at_once, changes) = Ledger::default().settle(&files, now, &options);
+    let mut ledger = Ledger::default();
+    ledger.begin(&files, &memory, now, &options);
+    let (settlement, rest) = ledger.settle(&files, now, &options);
+    assert!(rest.entries.len() < changes.entries.len() / 2, "most of it was committed");
+    assert_eq!(settlement, at_once);
+    ledger.commit(rest, &memory, Snapshot::default()).unwrap();
+    ledger.begin(&files[1..], &memory, now, &options);
+    assert_eq!(ledger.settle(&files, now, &options).1.entries.len(), 0, "what was published once goes on as it is");
+}
+
+#[test]
 fn what_comes_back_has_its_old_id_and_what_takes_its_link_has_not() {
     let mut publication = Publication::new();
     let (a, b) = ("[Water tower](https://example.org/1) a", "[Night bus](https://example.org/2) b");
@@ -115,6 +152,52 @@ fn two_items_of_one_link_keep_their_ids_in_any_order() {
     assert_eq!(publication.publish_list(&[b, a]), first);
     publication.publish_list(&[b]);
     assert_eq!(publication.publish_list(&[b])["Evening report"], first["Evening report"]);
+}
+
+/// A digest with an entry in each of some sections: one section has nothing twice.
+fn sections(entries: &[&str]) -> String {
+    let section = |(at, entry): (usize, &&str)| {
+        format!("\n## Section {at}\n\n- {entry}\n- [A note](https://example.org/n{at})\n")
+    };
+    format!("# 2025-05-22\n{}", entries.iter().enumerate().map(section).collect::<String>())
+}
+
+#[test]
+fn two_items_that_say_the_same_are_told_apart_by_their_places() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(state.path(), &Options::default()).unwrap();
+    let mut publication = Publication { ledger, ..Publication::new() };
+    let (same, other) = ("[Water tower](https://example.org/1) a", "[Night bus](https://example.org/2) b");
+    // Every look is made anew as well, by a later run, too: the one that came second has the later time and stays the second.
+    let mut ids = |entries: &[&str]| -> Vec<String> {
+        let published = publication.publish(&[digest("2025-05-22.md", &sections(entries))]);
+        let titled = published.into_iter().filter(|(title, _)| title != "A note");
+        titled.map(|(_, identity)| identity.id).collect()
+    };
+    let first = ids(&[same, other]);
+    let twice = ids(&[same, other, same]);
+    assert_eq!(twice[..2], first);
+    assert_eq!(ids(&[other, same, same]), [&twice[1], &twice[0], &twice[2]].map(String::clone));
+    assert_eq!(ids(&[other, same]), [&twice[1], &twice[0]].map(String::clone));
+}
+
+#[test]
+fn what_was_taken_back_before_it_was_published_never_has_the_id_of_its_double() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(state.path(), &Options::default()).unwrap();
+    let mut publication = Publication { ledger, ..Publication::new() };
+    let (same, retracted) =
+        ("[Water tower](https://example.org/1) a", "[Water tower](https://example.org/1) a <!-- retracted: no -->");
+    let mut items = |entries: &[&str]| -> Vec<Identity> {
+        let published = publication.publish(&[digest("2025-05-22.md", &sections(entries))]);
+        published.into_iter().filter(|(title, _)| title == "Water tower").map(|(_, identity)| identity).collect()
+    };
+    let first = items(&[retracted, same]);
+    assert_eq!(first.len(), 2);
+    assert_eq!(items(&[retracted, same, "[Night bus](https://example.org/2) b"]), first);
+    let restored = items(&[same, same]);
+    assert_eq!((&restored[0].id, &restored[1]), (&first[0].id, &first[1]));
+    assert!(restored[0].published > first[1].published, "nobody saw it before");
 }
 
 fn headed(items: &[(&str, Option<&str>, &str)]) -> String {

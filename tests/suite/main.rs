@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod authors;
 mod bad_input;
 mod command_line;
 mod config;
@@ -11,6 +12,7 @@ mod floors;
 mod harness;
 mod http;
 mod identity;
+mod pages;
 mod properties;
 mod publishing;
 mod rebuilding;

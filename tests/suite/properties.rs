@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use feedmill::digest::{self, Outcome, Rules};
 use proptest::prelude::*;
 
-use crate::harness::{Folder, body, fields};
+use crate::harness::{Folder, body, fields, titles};
 
 /// Pieces that matter to the parser, so that random texts get somewhere.
 fn piece() -> impl Strategy<Value = String> {
@@ -103,9 +103,13 @@ proptest! {
 
     #[test]
     fn any_folder_makes_feeds_that_are_well_formed_with_unique_ids(one in markdown(), two in markdown()) {
+        const MOST: usize = 6000;
         let folder = Folder::with([("2025-05-21.md", one.as_str()), ("2025-05-22.md", two.as_str())]);
-        let site = folder.site();
+        let site = folder.site_with("feeds: {max_bytes: 6000}", "2025-05-23T12:00:00Z");
         for (route, page) in &site.pages {
+            let is_feed = ["rss.xml", "atom.xml", "feed.json"].iter().any(|file| route.ends_with(file));
+            let is_one = || titles(&site, &route[..=route.rfind('/').unwrap()]).len() <= 1;
+            prop_assert!(!is_feed || page.body().len() <= MOST || is_one(), "{} has {} bytes", route, page.body().len());
             if route.ends_with(".xml") || route.ends_with(".opml") {
                 let text = body(&site, route);
                 prop_assert!(roxmltree::Document::parse(&text).is_ok(), "{} is broken: {}", route, text);

@@ -21,9 +21,13 @@ fn every_route_is_there() {
             [
                 "/digests/2025-05-21/",
                 "/digests/2025-05-22/",
+                "/digests/archive/2025-05/",
                 "/favicon.ico",
                 "/feeds.opml",
                 "/robots.txt",
+                "/sitemap.xml",
+                "/sitemap/2025-05.xml",
+                "/sitemap/pages.xml",
                 "/style.css",
             ]
             .map(str::to_owned),
@@ -52,7 +56,7 @@ fn pages_lead_to_the_feeds() {
 fn a_digest_s_page_has_an_anchor_per_item_and_its_neighbours() {
     let site = sample().site();
     let html = body(&site, "/digests/2025-05-22/");
-    assert!(html.contains("<html lang=\"zh\">"));
+    assert!(html.contains("<html lang=\"zh\" dir=\"ltr\">"));
     assert!(html.contains("新闻 &#38; &#60;更多&#62;"), "titles are escaped: {html}");
     assert!(html.contains("rel=\"prev\" href=\"/digests/2025-05-21/\""));
     let feed: serde_json::Value = serde_json::from_str(&body(&site, "/feed.json")).unwrap();
@@ -151,7 +155,9 @@ fn the_list_of_all_feeds_names_every_feed() {
     let site = sample().site();
     let text = body(&site, "/feeds.opml");
     let document = roxmltree::Document::parse(&text).unwrap();
-    let outlines = document.descendants().filter(|node| node.has_tag_name("outline"));
+    let folder = document.descendants().find(|node| node.has_tag_name("outline")).unwrap();
+    assert_eq!((folder.attribute("text"), folder.attribute("xmlUrl")), (Some("Digest"), None), "one folder");
+    let outlines = folder.children().filter(|node| node.has_tag_name("outline"));
     let urls: Vec<&str> = outlines.map(|node| node.attribute("xmlUrl").unwrap()).collect();
     let expected =
         ["", "digests/", "xin-wen-zi-xun/", "papers/"].map(|f| format!("https://news.example.org/{f}rss.xml"));
