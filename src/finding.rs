@@ -61,6 +61,8 @@ pub enum Code {
     FrontMatterRepaired,
     /// A key of the front matter has a value of the wrong type.
     FrontMatterValue,
+    /// A key of the front matter that was probably meant to be another.
+    FrontMatterKey,
     /// No date anywhere: not a digest.
     DateMissing,
     /// A date that is none.
@@ -121,7 +123,7 @@ pub enum Code {
     TooManyItems,
 }
 
-const ALL: [Code; 41] = [
+const ALL: [Code; 42] = [
     Code::Unreadable,
     Code::FileTooLarge,
     Code::FileEmpty,
@@ -134,6 +136,7 @@ const ALL: [Code; 41] = [
     Code::FrontMatterInvalid,
     Code::FrontMatterRepaired,
     Code::FrontMatterValue,
+    Code::FrontMatterKey,
     Code::DateMissing,
     Code::DateInvalid,
     Code::DateDisagrees,

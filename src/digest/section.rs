@@ -310,9 +310,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
                     }
                     // Links to a search or to a group's page lead many stories to one place.
                     (Some(other), _)
-                        if other + 1 == at
-                            && item.why == ItemWhy::ListEntry
-                            && first(other).categories == item.categories
+                        if first(other).categories == item.categories
                             && (digits(&first(other).title) == digits(&item.title) || is_event(item))
                             && item
                                 .link
