@@ -31,9 +31,9 @@ fn unspaced_headings(outline: &Outline<'_>, source: &Source) -> Vec<Finding> {
     findings
 }
 
-/// Headings that leave a level out, if they are few among the others; where many do, their author means it.
+/// The one heading of a file that leaves a level out; where several do, their author means it.
 fn skipping_headings(outline: &Outline<'_>, source: &Source) -> Vec<Finding> {
-    /// So many headings one level below another make one of them an exception.
+    /// So many headings one level below another make it an exception.
     const REGULAR: usize = 4;
     let mut open: Vec<usize> = Vec::new();
     let (mut regular, mut skipping) = (0, Vec::new());
@@ -49,7 +49,7 @@ fn skipping_headings(outline: &Outline<'_>, source: &Source) -> Vec<Finding> {
         }
         open.push(level);
     }
-    if regular < REGULAR * skipping.len() {
+    if skipping.len() != 1 || regular < REGULAR {
         return Vec::new();
     }
     let tell = |(block, outer): (&Block, usize)| {

@@ -144,7 +144,7 @@ impl Stripped {
                 ),
             };
             if places.len() > 1 {
-                message = format!("{message}; so are {} more of its kind", places.len() - 1);
+                message = format!("{message}; {} more of its kind", places.len() - 1);
             }
             source.finding(first, Code::HtmlStripped, message, remedy)
         };
@@ -197,6 +197,10 @@ fn tags(html: &str) -> impl Iterator<Item = RawTag<'_>> {
             let (is_end, inner) = rest.strip_prefix('/').map_or((false, rest), |inner| (true, inner));
             let length = inner.find(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '.' | ':' | '_')));
             let (name, inner) = inner.split_at(length.unwrap_or(inner.len()));
+            // `<https://…>` is a link.
+            if name.ends_with(':') {
+                continue;
+            }
             let goes_on = inner.starts_with(|c: char| c.is_whitespace() || matches!(c, '/' | '>'));
             if !goes_on || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
                 continue;

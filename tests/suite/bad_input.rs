@@ -319,3 +319,52 @@ fn what_an_explanation_calls_wrong_is_found_and_what_it_calls_right_is_not() {
         }
     }
 }
+
+/// What is told of raw HTML in an item.
+fn stripped(body: &str) -> Vec<String> {
+    let text = format!("# 2025-05-22\n\n## News\n\n### Tower\n\n{body}\n\n[Read](https://example.org/1)\n");
+    let (_, findings) = feedmill::digest::parse("2025-05-22.md", text.as_bytes(), &Rules::default());
+    let own = findings.into_iter().filter(|finding| finding.code == Code::HtmlStripped);
+    own.map(|finding| finding.message).collect()
+}
+
+#[test]
+fn what_readers_miss_of_raw_html_is_told_once_a_kind() {
+    for (body, told) in [
+        ("<script src=x></script>", "`<script>` is stripped with all it holds"),
+        ("<iframe src='https://example.org/v'></iframe>", "`<iframe>` is stripped: feed readers refuse it"),
+        ("A Vec<T> and a Box<T>.", "`<T>` is taken for HTML, and readers do not see it; 1 more of its kind"),
+        ("<span style='color: red'>x</span>", "`style=\"color: red\"` is stripped"),
+        ("<b onclick='x()'>x</b>", "`onclick=\"x()\"` is stripped"),
+    ] {
+        assert_eq!(stripped(body), [told], "{body}");
+    }
+    for body in [
+        "<p style='text-align: center'>x</p>",
+        "<div class='box' id='a'><details><summary>x</summary>y</details></div>",
+        "<https://example.org/a> and `Vec<T>`, 1 < 2 > 0, <kbd>x</kbd><!-- <script> -->",
+        "<center>x</center><img src='https://example.org/a.png' alt='a' width=3>",
+    ] {
+        assert_eq!(stripped(body), [""; 0], "{body}");
+    }
+    let crowded = format!("<a {}>x</a>", (0..501).map(|at| format!("a{at} ")).collect::<String>());
+    assert_eq!(stripped(&crowded), ["a tag here has so many attributes that it is shown as text"]);
+}
+
+#[test]
+fn items_that_lead_to_one_story_are_told_wherever_they_stand() {
+    let told = |items: &str| {
+        let text = format!("# 2025-05-22\n\n## News\n\n{items}");
+        let (_, findings) = feedmill::digest::parse("2025-05-22.md", text.as_bytes(), &Rules::default());
+        let own: Vec<_> = findings.iter().filter(|finding| finding.code == Code::LinkTwice).collect();
+        own.iter().map(|finding| finding.line).collect::<Vec<_>>()
+    };
+    let (tower, bus) = ("https://example.org/tower", "https://example.org/bus");
+    assert_eq!(told(&format!("- [A tower]({tower})\n- [A bus]({bus})\n- [Books on five floors]({tower})\n")), [7]);
+    let item = |title: &str, link: &str| format!("### {title}\n\nText. [Read more]({link})\n\n");
+    let items = item("A tower", tower) + &item("A bus", bus) + &item("Books on five floors", tower);
+    assert_eq!(told(&items), [13]);
+    // One place that many stories mention.
+    assert_eq!(told(&items.replace("[Read more](", "So [the town says]( ").replace("( ", "(")), [0; 0]);
+    assert_eq!(told(&items.replace("example.org/", "example.org/search/")), [0; 0]);
+}
