@@ -20,6 +20,7 @@ pub mod rules;
 mod section;
 mod source;
 mod split;
+mod stripped;
 pub mod text;
 pub mod volume;
 pub mod why;
@@ -335,6 +336,11 @@ impl<'f> File<'f> {
             let remedy = "nest quotes and lists less deeply, or raise content.max_nesting";
             findings.push(self.source.finding(span.start, Code::NestingTooDeep, message, remedy));
         }
+        if let Some(offset) = outline.crowded {
+            let message = "a tag here has so many attributes that it is shown as text";
+            let remedy = "if it is meant as text, write &lt; for the sign <; else leave the attributes out";
+            findings.push(self.source.finding(offset, Code::HtmlStripped, message, remedy));
+        }
         let renderer = html::Renderer::new(self.source, outline, self.rules.base.as_ref());
         let reader = item::Reader::new(self.source, self.rules, &renderer);
         findings.extend(lint::of_text(outline, self.source));
@@ -400,6 +406,7 @@ impl<'f> File<'f> {
                 source,
             });
         }
+        findings.extend(renderer.into_findings());
         retraction::mark(&mut digests, outline, self.source, self.front_matter.retracted.as_ref(), findings);
         digests
     }

@@ -61,6 +61,8 @@ pub enum Code {
     FrontMatterRepaired,
     /// A key of the front matter has a value of the wrong type.
     FrontMatterValue,
+    /// A key of the front matter that was probably meant to be another.
+    FrontMatterKey,
     /// No date anywhere: not a digest.
     DateMissing,
     /// A date that is none.
@@ -111,7 +113,7 @@ pub enum Code {
     LinkRelative,
     /// A link that is not a URL, or not one of http, https and mailto.
     LinkUnusable,
-    /// Raw HTML that readers must not get was stripped.
+    /// Raw HTML that readers must not get was stripped, or is shown as text.
     HtmlStripped,
     /// Nesting deeper than `content.max_nesting` was flattened.
     NestingTooDeep,
@@ -121,7 +123,7 @@ pub enum Code {
     TooManyItems,
 }
 
-const ALL: [Code; 41] = [
+const ALL: [Code; 42] = [
     Code::Unreadable,
     Code::FileTooLarge,
     Code::FileEmpty,
@@ -134,6 +136,7 @@ const ALL: [Code; 41] = [
     Code::FrontMatterInvalid,
     Code::FrontMatterRepaired,
     Code::FrontMatterValue,
+    Code::FrontMatterKey,
     Code::DateMissing,
     Code::DateInvalid,
     Code::DateDisagrees,
@@ -170,7 +173,7 @@ const ALL: [Code; 41] = [
 pub enum Extent {
     /// To the end of its line.
     Line,
-    /// Over a link, to its closing bracket or the next white space.
+    /// Over a link or a tag, to its closing bracket or the next white space.
     Link,
     /// So many characters.
     Characters(usize),
@@ -198,7 +201,7 @@ impl Code {
             | Code::Internal => Extent::File,
             Code::NotUtf8 | Code::ForbiddenCharacter => Extent::Characters(1),
             Code::EmphasisBroken => Extent::Characters(2),
-            Code::LinkRelative | Code::LinkUnusable | Code::LinkUndefined => Extent::Link,
+            Code::LinkRelative | Code::LinkUnusable | Code::LinkUndefined | Code::HtmlStripped => Extent::Link,
             _ => Extent::Line,
         }
     }

@@ -341,6 +341,21 @@ fn is_closed(value: &str) -> bool {
 /// The keys that hold a digest's date, in the order in which they count.
 pub const DATE_KEYS: [&str; 4] = ["date", "pubDate", "published", "publishedAt"];
 
+/// What is read here of front matter, each under all its names.
+const NAMES: [&[&str]; 8] = [
+    &DATE_KEYS,
+    &["title"],
+    &["language", "lang"],
+    &["description", "summary"],
+    &["authors", "author"],
+    &["tags", "keywords"],
+    &["retracted"],
+    &["draft"],
+];
+
+/// Keys that other tools read.
+const OTHERS: [&str; 4] = ["data", "rate", "tile", "state"];
+
 struct Fields<'a> {
     source: &'a Source,
     block: Range<usize>,
@@ -351,6 +366,7 @@ struct Fields<'a> {
 impl Fields<'_> {
     fn into_front_matter(mut self) -> FrontMatter {
         let date = self.date();
+        self.tell_misspelt_keys();
         FrontMatter {
             has_time: date.is_some() && self.has_time(),
             date,
@@ -432,6 +448,23 @@ impl Fields<'_> {
             }
         }
         texts
+    }
+
+    /// Keys that differ in a letter from one that is read here and is not there, under none of its names.
+    fn tell_misspelt_keys(&mut self) {
+        let keys: Vec<String> = self.mapping.keys().filter_map(|key| key.as_str().map(str::to_lowercase)).collect();
+        let is_there = |names: &[&str]| names.iter().any(|name| keys.contains(&name.to_lowercase()));
+        let missing: Vec<&str> = NAMES.iter().filter(|names| !is_there(names)).map(|names| names[0]).collect();
+        for key in keys.iter().filter(|key| !OTHERS.contains(&key.as_str())) {
+            // A plural is no mistake.
+            let is_near = |name: &&str| {
+                strsim::damerau_levenshtein(key, name) == 1 && key.trim_end_matches('s') != name.trim_end_matches('s')
+            };
+            if let Some(name) = missing.iter().copied().find(is_near) {
+                let message = format!("`{key}` is not read; `{name}` is");
+                self.complain(key, Code::FrontMatterKey, message, format!("write {name}, if that is what it says"));
+            }
+        }
     }
 
     /// Whether a key has one of some words as its value.
@@ -657,6 +690,19 @@ mod tests {
             assert_eq!(beginning, Beginning::Unreadable);
             assert_eq!(findings[0].code, Code::FrontMatterInvalid);
         }
+    }
+
+    #[test]
+    fn a_key_that_is_nearly_one_that_is_missing_is_told() {
+        let told = |text: &str| -> Vec<String> {
+            let (_, findings) = front_matter(text);
+            let of_keys = findings.into_iter().filter(|finding| finding.code == Code::FrontMatterKey);
+            of_keys.map(|finding| format!("{}: {}", finding.line, finding.message)).collect()
+        };
+        assert_eq!(told("---\ndate: 2025-05-22\nTilte: a\n---\n"), ["3: `tilte` is not read; `title` is"]);
+        assert_eq!(told("---\ndaft: true\ndte: 2025-05-22\n---\n").len(), 2);
+        assert!(told("---\ntitle: a\ntitel: b\nsummary: c\ndescriptio: d\n---\n").is_empty(), "what is meant is there");
+        assert!(told("---\ndates: [1]\ntag: x\ndata: y\nsource: z\n---\n").is_empty(), "another word");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::outline::{Outline, Spanned, UNDEFINED, plain};
 use super::source::Source;
+use super::stripped::Stripped;
 use super::text::{into_line, is_cjk, line_of, xml_safe};
 use crate::finding::{Code, Finding};
 
@@ -170,6 +171,8 @@ pub struct Renderer<'a> {
     /// How much more the sanitizer may do for this file.
     raw_work: Cell<usize>,
     sanitizer: OnceCell<ammonia::Builder<'static>>,
+    /// What readers miss of the raw HTML.
+    stripped: Stripped,
     /// The room that the events of the last body took.
     room: Cell<Vec<Event<'a>>>,
 }
@@ -192,6 +195,7 @@ impl<'a> Renderer<'a> {
             footnote_bytes,
             raw_work: Cell::new(MAX_FILE_RAW_WORK),
             sanitizer: OnceCell::new(),
+            stripped: Stripped::default(),
             room: Cell::default(),
         }
     }
@@ -202,27 +206,40 @@ impl<'a> Renderer<'a> {
             renderer: self,
             findings,
             events: self.room.take(),
-            raw: false,
+            raw: None,
             notes: Vec::new(),
             numbers: HashMap::new(),
         };
         body.walk(events);
         body.append_notes();
-        let Body { mut events, raw, .. } = body;
+        let Body { mut events, raw, findings, .. } = body;
         let bytes: usize = events.iter().map(|event| if let Event::Text(text) = event { text.len() } else { 16 }).sum();
-        let too_deep = raw && !self.may_sanitize(&events);
+        let too_deep = raw.filter(|_| !self.may_sanitize(&events));
         let mut html = String::with_capacity(bytes + bytes / 2);
-        if too_deep {
+        if let Some(begin) = too_deep {
+            let message = "the raw HTML from here on is nested too deep, and its tags are shown as text";
+            let remedy = "write it in Markdown, or nest it less deeply";
+            findings.push(self.source.finding(begin, Code::HtmlStripped, message, remedy));
             push_html(&mut html, events.drain(..).map(raw_as_text));
         } else {
             push_html(&mut html, events.drain(..));
         }
         self.room.set(events);
-        if raw && !too_deep {
+        if raw.is_some() && too_deep.is_none() {
             html = self.sanitize(&html);
         }
         html.truncate(html.trim_end().len());
         xml_safe(if html.starts_with(char::is_whitespace) { html.trim_start().to_owned() } else { html })
+    }
+
+    /// Looks for raw HTML in what is shown in a title, and rendered nowhere.
+    pub fn look(&self, event: &Spanned<'_>) {
+        self.stripped.look(event, self.source);
+    }
+
+    /// What was stripped of everything that was rendered, each kind once.
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.stripped.findings(self.source)
     }
 
     /// Whether the sanitizer may read some events: each body and each file has only so much of its work.
@@ -320,7 +337,8 @@ struct Body<'r, 'a> {
     renderer: &'r Renderer<'a>,
     findings: &'r mut Vec<Finding>,
     events: Vec<Event<'a>>,
-    raw: bool,
+    /// Where raw HTML begins, if there is any.
+    raw: Option<usize>,
     /// The footnotes in the order of their first mention, and the number of each.
     notes: Vec<String>,
     numbers: HashMap<String, usize>,
@@ -330,7 +348,9 @@ impl<'a> Body<'_, 'a> {
     fn walk(&mut self, events: Vec<Spanned<'a>>) {
         let mut open_links = Vec::new();
         let mut events = events.into_iter();
-        while let Some((event, span)) = events.next() {
+        while let Some(spanned) = events.next() {
+            self.renderer.look(&spanned);
+            let (event, span) = spanned;
             match event {
                 Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
                     let is_mail = link_type == LinkType::Email;
@@ -420,16 +440,8 @@ impl<'a> Body<'_, 'a> {
     }
 
     fn raw_html(&mut self, html: &str, offset: usize) {
-        // A style sheet is only for looks.
-        const STRIPPED: [&str; 9] =
-            ["script", "iframe", "object", "embed", "form", "input", "button", "select", "textarea"];
-        self.raw = true;
+        self.raw.get_or_insert(offset);
         let source = self.renderer.source;
-        if let Some(name) = STRIPPED.into_iter().find(|name| opens(html, name)) {
-            let message = format!("<{name}> is stripped: feed readers refuse it");
-            let remedy = "link to it or use plain Markdown";
-            self.findings.push(source.finding(offset, Code::HtmlStripped, message, remedy));
-        }
         for destination in addresses(html) {
             let target = target(destination, self.renderer.base);
             if target != Target::Fragment {
@@ -486,14 +498,6 @@ fn image_tag(url: &str, alt: &str) -> String {
     let _ = escape_html(&mut tag, alt);
     tag.push_str("\" loading=\"lazy\" referrerpolicy=\"no-referrer\">");
     tag
-}
-
-/// Whether raw HTML has a start tag of this name.
-fn opens(html: &str, name: &str) -> bool {
-    html.match_indices('<').any(|(at, _)| {
-        let tag = html.as_bytes()[at + 1..].iter().take_while(|byte| byte.is_ascii_alphanumeric());
-        tag.map(u8::to_ascii_lowercase).eq(name.bytes())
-    })
 }
 
 /// The quoted addresses in raw HTML, as far as a finding needs them; the sanitizer reads the HTML properly.
@@ -570,7 +574,7 @@ pub fn note(markdown: &str) -> String {
 }
 
 /// What the W3C validator accepts without a warning: no scripts, frames, forms, no style but `text-align`.
-fn sanitizer(base: Option<&Url>) -> ammonia::Builder<'static> {
+pub(super) fn sanitizer(base: Option<&Url>) -> ammonia::Builder<'static> {
     let mut builder = ammonia::Builder::default();
     builder
         .add_tags(["video", "audio", "source", "picture"])
@@ -590,7 +594,7 @@ fn sanitizer(base: Option<&Url>) -> ammonia::Builder<'static> {
 }
 
 /// The one declaration of a style attribute that every reader and the validator take.
-fn alignment(style: &str) -> Option<Cow<'_, str>> {
+pub(super) fn alignment(style: &str) -> Option<Cow<'_, str>> {
     let mut declarations = style.split(';').filter_map(|declaration| declaration.split_once(':'));
     let value = declarations.find(|(name, _)| name.trim().eq_ignore_ascii_case("text-align"))?.1.trim();
     let known = ["left", "right", "center", "justify", "start", "end"].contains(&value);

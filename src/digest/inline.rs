@@ -59,8 +59,9 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
 /// The most attributes of a raw tag: the sanitizer compares each with every one before it.
 const MAX_ATTRIBUTES: usize = 500;
 
-/// Makes texts of raw tags with more attributes than [`MAX_ATTRIBUTES`], over however many lines they stand.
-pub(super) fn without_crowded_tags(mut events: Vec<Spanned<'_>>) -> Vec<Spanned<'_>> {
+/// Makes texts of raw tags with more attributes than [`MAX_ATTRIBUTES`], over however many lines they stand; and where the first
+/// of them begins.
+pub(super) fn without_crowded_tags(mut events: Vec<Spanned<'_>>) -> (Vec<Spanned<'_>>, Option<usize>) {
     let mut crowded: Vec<Range<usize>> = Vec::new();
     let mut open: Option<(usize, Attributes)> = None;
     for (at, (event, _)) in events.iter().enumerate() {
@@ -80,13 +81,14 @@ pub(super) fn without_crowded_tags(mut events: Vec<Spanned<'_>>) -> Vec<Spanned<
     }
     let unclosed = open.filter(|(_, attributes)| attributes.number > MAX_ATTRIBUTES);
     crowded.extend(unclosed.map(|(begin, _)| begin..events.len()));
+    let first = crowded.first().map(|crowded| events[crowded.start].1.start);
     for at in crowded.into_iter().flatten() {
         let event = &mut events[at].0;
         if let Event::Html(html) | Event::InlineHtml(html) = event {
             *event = Event::Text(std::mem::replace(html, "".into()));
         }
     }
-    events
+    (events, first)
 }
 
 /// Counts the attributes of a raw tag as HTML does: a quotation mark quotes only behind `=`.

@@ -84,6 +84,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         let mut in_heading = None;
         let (title, covering) = match heading {
             Some(heading) => {
+                heading.iter().for_each(|event| self.renderer.look(event));
                 in_heading =
                     links(&heading).find_map(|(start, _)| self.web_target(&heading[start].0)).map(Cow::into_owned);
                 (clean_title(plain(&heading)), leading_link(&heading))

@@ -83,6 +83,8 @@ pub struct Outline<'a> {
     pub blocks: Vec<Block>,
     /// The first event that was nested too deep, by its bytes; such events are left out, their text stays.
     pub too_deep: Option<Range<usize>>,
+    /// Where the first raw tag stands that has so many attributes that it is a text.
+    pub crowded: Option<usize>,
     text: &'a str,
     text_start: usize,
 }
@@ -103,9 +105,9 @@ impl<'a> Outline<'a> {
         let parsed = Parser::new_with_broken_link_callback(text, OPTIONS, Some(undefined)).into_offset_iter();
         let parsed = parsed.map(|(event, span)| (event, span.start + text_start..span.end + text_start));
         let parsed = emphasis::mend(inline::join(parsed, text, text_start), text, text_start);
-        let parsed =
-            inline::with_addresses(inline::without_raw_tags(inline::without_crowded_tags(with_raw_blocks(parsed))));
-        Outline::of_events(parsed, text, text_start, max_nesting)
+        let (parsed, crowded) = inline::without_crowded_tags(with_raw_blocks(parsed));
+        let parsed = inline::with_addresses(inline::without_raw_tags(parsed));
+        Outline { crowded, ..Outline::of_events(parsed, text, text_start, max_nesting) }
     }
 
     /// Parses the same way as far as top-level blocks go; only headings, lists and raw HTML have events in them, and these are
@@ -130,7 +132,7 @@ impl<'a> Outline<'a> {
     }
 
     fn of_events(events: Vec<Spanned<'a>>, text: &'a str, text_start: usize, max_nesting: usize) -> Outline<'a> {
-        let mut outline = Outline { events, blocks: Vec::new(), too_deep: None, text, text_start };
+        let mut outline = Outline { events, blocks: Vec::new(), too_deep: None, crowded: None, text, text_start };
         outline.flatten(max_nesting);
         let mut depth = 0_usize;
         for (at, (event, span)) in outline.events.iter().enumerate() {

@@ -15,7 +15,7 @@ use super::name::{comparable, section_title, short_hash, slug_of};
 use super::outline::{Kind, Node, Outline, plain};
 use super::split::{self, Shape, has_link};
 use super::text::{cut, is_cjk, normalized, one_line};
-use super::why::{ItemWhy, SectionWhy};
+use super::why::{ItemWhy, LinkWhy, SectionWhy};
 use super::{Dedupe, Item, ItemForm, Prose, Section, Unknown};
 use crate::finding::{Code, Finding, Place};
 
@@ -310,8 +310,7 @@ impl<'r, 'a> Gatherer<'r, 'a> {
                     }
                     // Links to a search or to a group's page lead many stories to one place.
                     (Some(other), _)
-                        if other + 1 == at
-                            && item.why == ItemWhy::ListEntry
+                        if is_told_by_its_link(item)
                             && first(other).categories == item.categories
                             && (digits(&first(other).title) == digits(&item.title) || is_event(item))
                             && item
@@ -445,6 +444,12 @@ fn letters(title: &str) -> u64 {
 /// The digits of a title: dates and versions tell stories apart.
 fn digits(text: &str) -> String {
     text.chars().filter(|c| c.is_numeric()).collect()
+}
+
+/// Whether the link of an item is surely that of its story: what a text with a heading mentions, or its heading is about, may be
+/// mentioned again.
+fn is_told_by_its_link(item: &Item) -> bool {
+    item.why == ItemWhy::ListEntry || (item.link_why == LinkWhy::Label && item.why != ItemWhy::LinkedHeading)
 }
 
 /// Whether an item leads to one event, and not to the group that holds several.

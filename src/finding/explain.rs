@@ -185,12 +185,33 @@ language tag, and an entry of a list that is no text, are passed over.
 Subscribers get the digest without that value. With draft it is held back, if the value
 is neither true nor false.
 
-Write a value of the right kind:
+Write a value of the right kind. Instead of
+
+    title: [Night buses, water tower]
+
+write
 
     title: 'Night buses, water tower'
     language: pt-BR
     tags: [city, transport]
     draft: false
+"#
+        }
+        Code::FrontMatterKey => {
+            r#"
+A key of the front matter is spelt nearly like one that is known, and that one is missing.
+Keys that are not known belong to other tools, so this one is not read.
+
+Subscribers get the digest as if the line were not there. A misspelt title is no title,
+and with a misspelt draft it is published.
+
+Instead of
+
+    tilte: Night buses on trial
+
+write
+
+    title: Night buses on trial
 "#
         }
         Code::DateMissing => {
@@ -219,7 +240,11 @@ It counts as if it were not there. Subscribers get the digest under the date in 
 name, its folders or its first heading. Without one of these it is not published, or
 under the day on which it was first seen.
 
-Write year, month and day:
+Write year, month and day. Instead of
+
+    date: 05/06/2026
+
+write
 
     date: 2026-06-05
 "#
@@ -497,9 +522,15 @@ Subscribers get two entries that lead to one story. What tells their ids apart i
 title of the second: if that changes, or the two change places, an entry comes as new.
 
 Join the two, or correct the link of one. If both are meant, have one link to its own
-part of the story:
+part of the story. Instead of
 
-    [Read more](https://news.example.org/night-buses#timetable)
+    - [Night buses on trial](https://news.example.org/night-buses)
+    - [When the last bus leaves](https://news.example.org/night-buses)
+
+write
+
+    - [Night buses on trial](https://news.example.org/night-buses)
+    - [When the last bus leaves](https://news.example.org/night-buses#timetable)
 "#
         }
         Code::TitleTwice => {
@@ -511,13 +542,13 @@ Subscribers get two entries that look alike, and may pass over the second.
 
 Leave one out, or have each title say what is its own. Instead of
 
-    ### Night buses on trial
-    ### Night buses on trial!
+    - [Night buses on trial](https://news.example.org/night-buses)
+    - [Night buses on trial!](https://city.example.org/buses)
 
 write
 
-    ### Night buses on trial
-    ### Where the night buses stop: a map
+    - [Night buses on trial](https://news.example.org/night-buses)
+    - [Where the night buses stop: a map](https://city.example.org/buses)
 "#
         }
         Code::EmphasisBroken => {

@@ -1,6 +1,12 @@
 //! Bad input, each with its message, and everything else served.
 
+use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt as _;
+
+use chrono::NaiveDate;
+use feedmill::digest::Rules;
+use feedmill::finding::Code;
+use feedmill::library::{self, Library};
 
 use crate::harness::{Folder, digest, feedmill, fields, titles};
 
@@ -229,4 +235,136 @@ fn what_is_shown_is_the_author_s_own_line() {
     let said = String::from_utf8(run.stdout).unwrap();
     assert!(said.contains("2025-05-22.md:7:26\n"), "{said}");
     assert!(said.contains("[t](https://e.org/a b) 中 [x](rel) {% tag %}"), "{said}");
+}
+
+/// Codes that no text alone gives: they are about files, the configuration, the ledger, or feedmill itself; or their
+/// explanation shows no wrong text.
+const WITHOUT_A_WRONG_TEXT: [Code; 22] = [
+    Code::Unreadable,
+    Code::FileTooLarge,
+    Code::FileEmpty,
+    Code::NotAFile,
+    Code::LinkLoop,
+    Code::SameFile,
+    Code::Garbled,
+    Code::ForbiddenCharacter,
+    Code::DateMissing,
+    Code::DateShared,
+    Code::DateInFuture,
+    Code::DateGuessed,
+    Code::Draft,
+    Code::SectionUnknown,
+    Code::ItemWithoutLink,
+    Code::RetractionUnknown,
+    Code::IdChanges,
+    Code::HeldBack,
+    Code::FeedTooLarge,
+    Code::NestingTooDeep,
+    Code::Internal,
+    Code::TooManyItems,
+];
+
+/// The indented parts of an explanation, without their indentation.
+fn examples(explanation: &str) -> Vec<String> {
+    let mut examples: Vec<String> = Vec::new();
+    let mut is_inside = false;
+    for line in explanation.lines() {
+        match line.strip_prefix("    ") {
+            Some(line) if is_inside => examples.last_mut().unwrap().extend(["\n", line]),
+            Some(line) => examples.push(line.to_owned()),
+            None => {}
+        }
+        is_inside = line.starts_with("    ");
+    }
+    examples
+}
+
+/// Digests in which an example may stand: as front matter, in an item, between items, or before all.
+fn digests_with(example: &str) -> [String; 4] {
+    let item = |title: &str| format!("### {title}\n\n[Read](https://example.org/{title})\n\n");
+    [
+        format!("---\n{example}\n---\n\n## News\n\n{}", item("Tower")),
+        format!("# 2026-03-02\n\n## News\n\n### Tower\n\n{example}\n"),
+        format!("# 2026-03-02\n\n## News\n\n{}{example}\n\n{}", item("Tower"), item("Ferry")),
+        format!("{example}\n\n## News\n\n{}", item("Tower")),
+    ]
+}
+
+#[test]
+fn what_an_explanation_calls_wrong_is_found_and_what_it_calls_right_is_not() {
+    let others = (1..9).map(|day| {
+        (
+            format!("2026-02-0{day}.md"),
+            digest(&format!("2026-02-0{day}"), &[("Transport", &["A tram"]), ("News", &["A bus"])]),
+        )
+    });
+    let others: Vec<(String, String)> = others.collect();
+    let gives = |code: Code, text: &str| {
+        let folder = Folder::new();
+        others.iter().for_each(|(name, text)| folder.write(name, text));
+        // The sign stands for a byte that is none.
+        let bytes = text.split('\u{fffd}').map(str::as_bytes).collect::<Vec<_>>().join(&0xff);
+        folder.write("2026-03-02.md", bytes);
+        let mut library = Library::new(folder.path(), library::Options::default(), Rules::default());
+        library.refresh(&HashSet::new(), NaiveDate::from_ymd_opt(2026, 3, 3).unwrap()).unwrap();
+        library.findings().iter().any(|finding| finding.code == code && finding.path == "2026-03-02.md")
+    };
+    for code in Code::all().filter(|code| !WITHOUT_A_WRONG_TEXT.contains(code)) {
+        let examples = examples(feedmill::finding::explanation(code));
+        let (wrong, right) = (examples.first().cloned().unwrap_or_default(), &examples[examples.len().min(1)..]);
+        let place = digests_with(&wrong).iter().position(|text| gives(code, text));
+        let place = place.unwrap_or_else(|| panic!("nothing is wrong in the example of {code}: {wrong}"));
+        if let Some(right) = right.first() {
+            assert!(!gives(code, &digests_with(right)[place]), "what is right for {code} is not: {right}");
+        }
+    }
+}
+
+/// What is told of raw HTML in an item.
+fn stripped(body: &str) -> Vec<String> {
+    let text = format!("# 2025-05-22\n\n## News\n\n### Tower\n\n{body}\n\n[Read](https://example.org/1)\n");
+    let (_, findings) = feedmill::digest::parse("2025-05-22.md", text.as_bytes(), &Rules::default());
+    let own = findings.into_iter().filter(|finding| finding.code == Code::HtmlStripped);
+    own.map(|finding| finding.message).collect()
+}
+
+#[test]
+fn what_readers_miss_of_raw_html_is_told_once_a_kind() {
+    for (body, told) in [
+        ("<script src=x></script>", "`<script>` is stripped with all it holds"),
+        ("<iframe src='https://example.org/v'></iframe>", "`<iframe>` is stripped: feed readers refuse it"),
+        ("A Vec<T> and a Box<T>.", "`<T>` is taken for HTML, and readers do not see it; 1 more of its kind"),
+        ("<span style='color: red'>x</span>", "`style=\"color: red\"` is stripped"),
+        ("<b onclick='x()'>x</b>", "`onclick=\"x()\"` is stripped"),
+    ] {
+        assert_eq!(stripped(body), [told], "{body}");
+    }
+    for body in [
+        "<p style='text-align: center'>x</p>",
+        "<div class='box' id='a'><details><summary>x</summary>y</details></div>",
+        "<https://example.org/a> and `Vec<T>`, 1 < 2 > 0, <kbd>x</kbd><!-- <script> -->",
+        "<center>x</center><img src='https://example.org/a.png' alt='a' width=3>",
+    ] {
+        assert_eq!(stripped(body), [""; 0], "{body}");
+    }
+    let crowded = format!("<a {}>x</a>", (0..501).map(|at| format!("a{at} ")).collect::<String>());
+    assert_eq!(stripped(&crowded), ["a tag here has so many attributes that it is shown as text"]);
+}
+
+#[test]
+fn items_that_lead_to_one_story_are_told_wherever_they_stand() {
+    let told = |items: &str| {
+        let text = format!("# 2025-05-22\n\n## News\n\n{items}");
+        let (_, findings) = feedmill::digest::parse("2025-05-22.md", text.as_bytes(), &Rules::default());
+        let own: Vec<_> = findings.iter().filter(|finding| finding.code == Code::LinkTwice).collect();
+        own.iter().map(|finding| finding.line).collect::<Vec<_>>()
+    };
+    let (tower, bus) = ("https://example.org/tower", "https://example.org/bus");
+    assert_eq!(told(&format!("- [A tower]({tower})\n- [A bus]({bus})\n- [Books on five floors]({tower})\n")), [7]);
+    let item = |title: &str, link: &str| format!("### {title}\n\nText. [Read more]({link})\n\n");
+    let items = item("A tower", tower) + &item("A bus", bus) + &item("Books on five floors", tower);
+    assert_eq!(told(&items), [13]);
+    // One place that many stories mention.
+    assert_eq!(told(&items.replace("[Read more](", "So [the town says]( ").replace("( ", "(")), [0; 0]);
+    assert_eq!(told(&items.replace("example.org/", "example.org/search/")), [0; 0]);
 }
