@@ -29,7 +29,7 @@ use crate::digest::learnt::{Given, Memory};
 use crate::digest::{Digest, Item, Keyed, Section, Volume};
 use crate::finding::{Code, Finding, Place};
 use crate::spool::{Aside, Spool};
-use recognition::{Absent, Families, Family};
+use recognition::{Absent, Families, Family, Read};
 use seconds::Seconds;
 use settling::Last;
 use store::{Rows, Store};
@@ -750,12 +750,12 @@ pub fn derived_ids(digests: &[Keyed], options: &Options) -> HashMap<String, Vec<
     let mut sorted: Vec<_> = digests.iter().collect();
     sorted.sort_by(|one, other| one.0.cmp(&other.0));
     let went = HashMap::new();
-    let opened: Vec<Arc<Digest>> = sorted.iter().map(|(_, volume)| volume.open()).collect();
-    let families = Families::default().recognise(&opened, &mut Absent::new(BTreeSet::new(), &went), options);
+    let mut read: Vec<Read> = sorted.iter().map(|(_, volume)| Read::of(volume, options)).collect();
+    let families = Families::default().recognise(&mut read, &mut Absent::new(BTreeSet::new(), &went), options);
     let mut ids = HashMap::new();
     for mut family in families {
         for at in family.parts {
-            let own = family.found.drain(..opened[at].len()).map(|found| found.id).collect();
+            let own = family.found.drain(..read[at].digest.len()).map(|found| found.id).collect();
             ids.insert(sorted[at].0.to_string(), own);
         }
     }

@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{Hash, hash_of_text, short_hash};
+use super::words::{Hash, hash_of_item, hash_of_text, short_hash};
 use super::{Moment, Options, Record, canonical_link};
 use crate::digest::text::normalized;
-use crate::digest::{Digest, Item};
+use crate::digest::{Digest, Item, Volume};
 use crate::spool::Aside;
 
 /// An item as it was last published, or seen and taken back before.
@@ -48,7 +48,12 @@ pub(super) struct Marks {
 
 impl Marks {
     pub(super) fn of(link: Option<&str>, title: &str, options: &Options) -> Marks {
-        Marks { story: link.map(|link| number(&canonical_link(link, options))), title: number(&normalized(title)) }
+        Marks::from(link.map(|link| canonical_link(link, options)).as_deref(), &normalized(title))
+    }
+
+    /// Of the canonical link and the normalised title.
+    fn from(story: Option<&str>, title: &str) -> Marks {
+        Marks { story: story.map(number), title: number(title) }
     }
 }
 
@@ -124,20 +129,24 @@ impl Families {
     /// says which file an item stands in. A key that is new may be one of the absent ones, with another date.
     pub(super) fn recognise(
         &self,
-        editions: &[Arc<Digest>],
+        editions: &mut [Read],
         absent: &mut Absent<'_>,
         options: &Options,
     ) -> Vec<Recognised> {
         let mut recognised = Vec::new();
-        let mut done: HashSet<&str> = HashSet::new();
-        for digest in editions {
-            let key = digest.key.as_str();
-            if !done.insert(key) {
-                continue;
+        let mut families: Vec<(String, Vec<usize>)> = Vec::new();
+        for (at, Read { digest, .. }) in editions.iter().enumerate() {
+            match families.iter_mut().find(|(key, _)| *key == digest.key) {
+                Some((_, parts)) => parts.push(at),
+                None => families.push((digest.key.clone(), vec![at])),
             }
-            let parts: Vec<usize> = (0..editions.len()).filter(|at| editions[*at].key == key).collect();
-            let items: Vec<&Item> = parts.iter().flat_map(|at| editions[*at].items().map(|(_, item)| item)).collect();
-            let wanted: Vec<Features> = items.iter().map(|item| features(item, options)).collect();
+        }
+        for (key, parts) in families {
+            let wanted: Vec<Features> =
+                parts.iter().flat_map(|at| std::mem::take(&mut editions[*at].features)).collect();
+            let digests = parts.iter().map(|at| &editions[*at].digest);
+            let items: Vec<&Item> = digests.flat_map(|digest| digest.items().map(|(_, item)| item)).collect();
+            let key = key.as_str();
             let before = self.get(key);
             let old = if before.is_none() { absent.take(&wanted, self) } else { None };
             let known = before.or_else(|| self.get(old.as_ref()?)).unwrap_or_default();
@@ -174,6 +183,8 @@ pub(super) struct Found {
     pub(super) id: String,
     pub(super) marks: Marks,
     pub(super) text: Hash,
+    /// Everything of it that counts as a change.
+    pub(super) words: Hash,
     /// Its position among those that are known.
     pub(super) claim: Option<usize>,
 }
@@ -238,13 +249,34 @@ impl<'r> Absent<'r> {
     }
 }
 
+/// A digest, and by what its items are recognised.
+pub(super) struct Read {
+    pub(super) digest: Arc<Digest>,
+    /// One for each item.
+    features: Vec<Features>,
+}
+
+impl Read {
+    pub(super) fn of(digest: &Volume, options: &Options) -> Read {
+        let digest = digest.open();
+        let features = digest.items().map(|(_, item)| features(item, options)).collect();
+        Read { digest, features }
+    }
+}
+
 /// By what an item is recognised.
 struct Features {
+    /// The canonical link, if it has one.
+    story: Option<String>,
+    /// The normalised title.
+    title: String,
     marks: Marks,
     /// The words of its body.
     text: Hash,
     /// Whether those are enough to tell it by.
     is_telling: bool,
+    /// Everything that counts as a change.
+    words: Hash,
 }
 
 /// A text tells by so many letters and more: two or three words, or a clause of Chinese. What is shorter may be a phrase like
@@ -252,8 +284,17 @@ struct Features {
 const TELLING: usize = 10;
 
 fn features(item: &Item, options: &Options) -> Features {
+    let story = item.link.as_deref().map(|link| canonical_link(link, options));
+    let title = normalized(&item.title);
     let (text, letters) = hash_of_text(&item.html);
-    Features { marks: Marks::of(item.link.as_deref(), &item.title, options), text, is_telling: letters >= TELLING }
+    Features {
+        marks: Marks::from(story.as_deref(), &title),
+        text,
+        is_telling: letters >= TELLING,
+        words: hash_of_item(item, &title, story.as_deref(), options),
+        story,
+        title,
+    }
 }
 
 fn number(text: &str) -> u64 {
@@ -276,12 +317,13 @@ fn found(
     let mut taken: HashMap<String, u32> = known.iter().map(|known| (known.anchor().to_owned(), 1)).collect();
     let fixed: HashSet<String> = items.iter().filter_map(|item| fixed_id(item)).collect();
     let mut found = Vec::with_capacity(items.len());
-    for ((item, Features { marks, text, .. }), claim) in items.iter().zip(wanted).zip(claims) {
+    for ((item, features), claim) in items.iter().zip(wanted).zip(claims) {
         let id = match claim {
             Some(at) => known[at].id.clone(),
-            None => options.tag(&format!("{key}/{}", new_anchor(item, &fixed, &mut taken, &is_new, options))),
+            None => options.tag(&format!("{key}/{}", new_anchor(item, &features, &fixed, &mut taken, &is_new))),
         };
-        found.push(Found { id, marks, text, claim });
+        let Features { marks, text, words, .. } = features;
+        found.push(Found { id, marks, text, words, claim });
     }
     found
 }
@@ -396,13 +438,13 @@ impl Claims {
 /// An anchor that no item has or had.
 fn new_anchor(
     item: &Item,
+    features: &Features,
     fixed: &HashSet<String>,
     taken: &mut HashMap<String, u32>,
     is_new: &dyn Fn(&str) -> bool,
-    options: &Options,
 ) -> String {
     let own = fixed_id(item);
-    let wishes = wishes(item, options);
+    let wishes = wishes(item, features);
     let free = |wish: &&String| {
         (own.as_ref() == Some(*wish) || !fixed.contains(*wish)) && !taken.contains_key(*wish) && is_new(wish)
     };
@@ -425,13 +467,10 @@ fn numbered(wish: Option<&String>, taken: &mut HashMap<String, u32>, is_new: &dy
 }
 
 /// The names an item would like, best first: its author's, its story's, that with its title.
-fn wishes(item: &Item, options: &Options) -> Vec<String> {
-    let title = normalized(&item.title);
-    let story = item.link.as_deref().map(|link| canonical_link(link, options));
-    let fixed = fixed_id(item);
-    let plain = short_hash(story.as_deref().unwrap_or(&title));
-    let both = short_hash(&format!("{}\n{title}", story.unwrap_or_default()));
-    fixed.into_iter().chain([plain, both]).collect()
+fn wishes(item: &Item, Features { story, title, .. }: &Features) -> Vec<String> {
+    let plain = short_hash(story.as_ref().unwrap_or(title));
+    let both = short_hash(&format!("{}\n{title}", story.as_deref().unwrap_or_default()));
+    fixed_id(item).into_iter().chain([plain, both]).collect()
 }
 
 /// The id an author gave an item, as far as it can be one.

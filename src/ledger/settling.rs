@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
+use rayon::prelude::*;
 
-use super::recognition::{Absent, Family, Found, Known, Recognised, Shelved, anchor};
-use super::words::{Hash, hash_of};
+use super::recognition::{Absent, Family, Found, Known, Read, Recognised, Shelved, anchor};
+use super::words::{Hash, hash_of_digest};
 use super::{Identity, Made, Moment, Options, Record, Records, Settled, Settlement, Standing, Waiting};
 use crate::digest::{Digest, Item, Keyed, Volume};
 
@@ -203,11 +204,18 @@ pub(super) fn settle(
         ends: Vec::new(),
         changes: Changes { at: now.fixed_offset(), ..Changes::default() },
     };
+    let mut dates = Vec::with_capacity(by_date.len());
     for (date, mut editions) in by_date {
         editions.sort_by(|one, other| one.0.cmp(&other.0));
         let moment = moment(date, options);
         editions.retain(|(key, digest)| !settler.waits(key, digest, date > now.date_naive(), moment.fixed_offset()));
-        settler.publish(&editions, moment.min(now).fixed_offset());
+        dates.push((moment.min(now).fixed_offset(), editions));
+    }
+    for dates in dates.chunks(AT_ONCE) {
+        let read: Vec<Vec<Read>> = dates.par_iter().map(|(_, editions)| read(editions, options)).collect();
+        for ((moment, editions), read) in dates.iter().zip(read) {
+            settler.publish(editions, read, *moment);
+        }
     }
     match is_all {
         true => settler.close(records.families.keys(), records.digests.keys().map(String::as_str)),
@@ -240,6 +248,13 @@ pub(super) fn settle(
     let settlement = Settlement { digests: list.seen.clone(), waiting, next };
     changes.last = list;
     (settlement, changes)
+}
+
+/// The digests of so many dates are read at a time, on every core.
+const AT_ONCE: usize = 32;
+
+fn read(editions: &[&Keyed], options: &Options) -> Vec<Read> {
+    editions.iter().map(|(_, volume)| Read::of(volume, options)).collect()
 }
 
 /// What readers see, newest first: what they saw last, without what is dropped and with what is new.
@@ -312,13 +327,12 @@ impl Settler<'_> {
     }
 
     /// Settles the digests of one date, one after the other, whichever family they are of.
-    fn publish(&mut self, editions: &[&Keyed], moment: Moment) {
-        let digests: Vec<Arc<Digest>> = editions.iter().map(|(_, volume)| volume.open()).collect();
-        let mut families = self.records.families.recognise(&digests, &mut self.absent, self.options);
+    fn publish(&mut self, editions: &[&Keyed], mut read: Vec<Read>, moment: Moment) {
+        let mut families = self.records.families.recognise(&mut read, &mut self.absent, self.options);
         let claimed = |family: &Recognised| family.found.iter().filter_map(|found| found.claim).collect();
         let claimed: Vec<HashSet<usize>> = families.iter().map(claimed).collect();
         let mut now: Vec<Family> = families.iter().map(|family| Family::with_capacity(family.found.len())).collect();
-        for (at, ((key, volume), digest)) in editions.iter().copied().zip(&digests).enumerate() {
+        for (at, ((key, volume), Read { digest, .. })) in editions.iter().copied().zip(&read).enumerate() {
             let own = families.iter_mut().zip(&mut now).find(|(family, _)| family.parts.contains(&at));
             let Some((family, now)) = own else { continue };
             let found: Vec<Found> = family.found.drain(..digest.len()).collect();
@@ -350,14 +364,14 @@ impl Settler<'_> {
         // Given before those of corrections, so that they are as near to now as can be.
         let late: Vec<bool> = found.iter().zip(digest.items()).map(is_late).collect();
         let late: Vec<Option<Moment>> = late.into_iter().map(|is_late| is_late.then(|| self.news())).collect();
+        let words: Vec<Hash> = found.iter().map(|found| found.words).collect();
         let mut next = published;
         let mut items = Vec::with_capacity(digest.len());
         for (((_, item), found), late) in digest.items().zip(found).zip(late) {
             let (record_before, before) = (record_of(&found), seen_before(&found));
             let first = late.unwrap_or(next);
             next -= TimeDelta::seconds(1);
-            let hash = hash_of([item], ("", ""), self.options);
-            let (mut record, standing, end) = self.stand(before, first, hash, item.retracted.as_deref());
+            let (mut record, standing, end) = self.stand(before, first, found.words, item.retracted.as_deref());
             self.ends.extend(end.map(|end| (end, digest.key.clone())));
             let names = (found.id.as_str(), digest.key.as_str());
             if standing != Standing::Withdrawn || before.is_some() {
@@ -372,9 +386,8 @@ impl Settler<'_> {
             items.push(Identity { id: found.id.clone(), anchor, published, updated, standing });
             family.push(Known { id: found.id, marks: found.marks, text: Some(found.text), record });
         }
-        let shown = digest.items().zip(&items).filter(|(_, identity)| identity.standing != Standing::Withdrawn);
-        let words = (digest.title.as_str(), digest.preamble.as_str());
-        let hash = hash_of(shown.map(|((_, item), _)| item), words, self.options);
+        let shown = words.into_iter().zip(&items).filter(|(_, identity)| identity.standing != Standing::Withdrawn);
+        let hash = hash_of_digest(digest, shown.map(|(words, _)| words), self.options);
         let (mut record, ..) = self.stand(known, published, hash, None);
         let standing = whole(&items);
         let (published, updated) = (record.published, record.updated);

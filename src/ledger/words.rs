@@ -4,8 +4,8 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::Options;
-use crate::digest::Item;
 use crate::digest::text::normalized;
+use crate::digest::{Digest, Item};
 
 /// What two addresses of one story have in common: without tracking, with sorted parameters.
 ///
@@ -42,27 +42,31 @@ fn is_tracking(parameter: &str, options: &Options) -> bool {
 /// A hash of words and addresses.
 pub(super) type Hash = [u8; 8];
 
-/// The words of some items, and of what stands around them, and where they lead: what must differ for a change to be one.
-pub(super) fn hash_of<'i>(
-    items: impl IntoIterator<Item = &'i Item>,
-    (title, preamble): (&str, &str),
-    options: &Options,
-) -> Hash {
+/// The words of an item and where they lead: what must differ for a change to be one. Its title comes as it compares, its link as
+/// [`canonical_link`] gives it. It is kept in ledgers.
+pub(super) fn hash_of_item(item: &Item, title: &str, story: Option<&str>, options: &Options) -> Hash {
     let mut hasher = Sha256::new();
-    hasher.update(normalized(title));
-    hash_html(&mut hasher, preamble, options);
-    for item in items {
-        hasher.update(normalized(&item.title));
-        hasher.update([0]);
-        hasher.update(item.link.as_deref().map_or_else(String::new, |link| canonical_link(link, options)));
-        hasher.update([0]);
-        hash_html(&mut hasher, &item.html, options);
-        hasher.update([0]);
-        if let Some(reason) = &item.retracted {
-            hasher.update([1]);
-            hasher.update(reason);
-        }
+    hasher.update(title);
+    hasher.update([0]);
+    hasher.update(story.unwrap_or_default());
+    hasher.update([0]);
+    hash_html(&mut hasher, &item.html, options);
+    hasher.update([0]);
+    if let Some(reason) = &item.retracted {
+        hasher.update([1]);
+        hasher.update(reason);
     }
+    first_bytes(hasher)
+}
+
+/// The same of a digest: of what stands around its items, and of those that readers see.
+pub(super) fn hash_of_digest(digest: &Digest, items: impl Iterator<Item = Hash>, options: &Options) -> Hash {
+    let mut hasher = Sha256::new();
+    hasher.update(normalized(&digest.title));
+    hasher.update([0]);
+    hash_html(&mut hasher, &digest.preamble, options);
+    hasher.update([0]);
+    items.for_each(|item| hasher.update(item));
     first_bytes(hasher)
 }
 
