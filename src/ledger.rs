@@ -463,7 +463,7 @@ pub struct Published {
 const AUTHORITY: &str = "authority";
 
 /// So many digests are settled and committed at a time when nothing was published before.
-const PORTION: usize = 256;
+const PORTION: usize = 128;
 
 /// The memory of what was published.
 ///
@@ -591,10 +591,16 @@ impl Ledger {
         dates.sort_unstable();
         for last in dates.iter().skip(PORTION).step_by(PORTION) {
             let portion: Vec<Keyed> = digests.iter().filter(|(_, digest)| digest.date < *last).cloned().collect();
-            let (_, changes) = self.settle(&portion, now, options);
-            if self.commit(changes, memory, Snapshot::default()).is_err() {
+            // What was settled before is written meanwhile.
+            let ((_, changes), written) = rayon::join(
+                || settling::settle(&portion, &self.records, &self.last, now, options),
+                || self.store.write(&self.unwritten),
+            );
+            if self.note_written(written).is_err() {
                 break;
             }
+            let rows = self.take_in(changes, memory, Snapshot::default());
+            self.unwritten.push(rows);
         }
     }
 
@@ -667,7 +673,12 @@ impl Ledger {
             self.unwritten.iter_mut().for_each(|earlier| earlier.pages.retain(|(route, _)| !routes.contains(route)));
             self.unwritten.push(rows);
         }
-        self.store.write(&self.unwritten)?;
+        let written = self.store.write(&self.unwritten);
+        self.note_written(written)
+    }
+
+    fn note_written(&mut self, written: anyhow::Result<()>) -> anyhow::Result<()> {
+        written?;
         self.is_pinned |= self.unwritten.iter().any(|rows| !rows.publication.is_empty());
         self.unwritten.clear();
         Ok(())
@@ -679,6 +690,12 @@ impl Ledger {
     /// # Errors
     /// When it cannot be written. It counts all the same, and is written with the next commit.
     pub fn commit(&mut self, changes: Changes, memory: &Memory, snapshot: Snapshot) -> anyhow::Result<()> {
+        let rows = self.take_in(changes, memory, snapshot);
+        self.write(rows)
+    }
+
+    /// Takes in what readers see from now on, and tells what of it is to be written.
+    fn take_in(&mut self, changes: Changes, memory: &Memory, snapshot: Snapshot) -> Rows {
         let mut rows = Rows {
             at: changes.at,
             shown: (snapshot.shown != self.shown).then(|| snapshot.shown.clone()),
@@ -722,7 +739,7 @@ impl Ledger {
         if !self.is_pinned {
             rows.publication.extend(self.authority.iter().map(|authority| (AUTHORITY.to_owned(), authority.clone())));
         }
-        self.write(rows)
+        rows
     }
 }
 
