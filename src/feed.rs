@@ -499,7 +499,7 @@ impl Gatherer<'_> {
         let mut entries = Vec::new();
         for seat in seats {
             let entry = self.entry(&seat);
-            bytes += weight::of_entry(&entry);
+            bytes += *entry.written.weight.get_or_init(|| weight::of_entry(&entry));
             if bytes > self.options.max_bytes && !entries.is_empty() {
                 break;
             }

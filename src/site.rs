@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
+use rayon::prelude::*;
 
 use crate::digest::Rules;
 use crate::feed::archive::Month;
@@ -140,9 +141,7 @@ impl Site {
         let pages = continued.map(|site| site.pages.clone()).unwrap_or_default();
         let base_url = &options.feeds.base_url;
         let mut builder = Builder { previous, validators, now, base_url, pages, current: BTreeMap::new() };
-        for feed in feeds.iter() {
-            builder.feed(feed);
-        }
+        builder.feeds(feeds.iter());
         let preview = options.preview.clone().map(|findings| Preview::new(findings, digests));
         let mains = Arc::new(pages::Mains::of(&feeds, &options.look, preview));
         for month in &feeds.months {
@@ -153,7 +152,7 @@ impl Site {
         let mut gone = BTreeMap::new();
         for ended in &ended {
             if let Some(farewell) = &ended.farewell {
-                builder.feed(farewell);
+                builder.feeds([farewell]);
                 builder.add(&farewell.route, pages::section(farewell, &mains), pages::MEDIA_TYPE);
             }
             let page = Page::new(pages::gone(ended, &mains), pages::MEDIA_TYPE, now);
@@ -325,19 +324,29 @@ struct Builder<'p> {
 }
 
 impl Builder<'_> {
-    fn feed(&mut self, feed: &Feed) {
+    /// The documents of feeds, made on every core.
+    fn feeds<'f>(&mut self, feeds: impl IntoIterator<Item = &'f Feed>) {
+        let feeds: Vec<&Feed> = feeds.into_iter().collect();
+        let made: Vec<(String, Arc<Page>)> = feeds.par_iter().flat_map(|feed| self.documents(feed)).collect();
+        for (route, page) in made {
+            self.put(route, page);
+        }
+    }
+
+    fn documents(&self, feed: &Feed) -> Vec<(String, Arc<Page>)> {
         let numbered = Arc::new(Numbered::new(feed.clone()));
         let formats: [(&str, &'static str, Render); 3] = [
             ("rss.xml", feed::rss::MEDIA_TYPE, feed::rss::render),
             ("atom.xml", feed::atom::MEDIA_TYPE, feed::atom::render),
             ("feed.json", feed::json::MEDIA_TYPE, feed::json::render),
         ];
-        for (file, media_type, render) in formats {
+        let page = |(file, media_type, render): (&str, &'static str, Render)| {
             let route = format!("{}{file}", feed.route);
             let past = Past::new(numbered.clone(), render);
             let page = self.finished(&route, Page::new(render(feed), media_type, self.now).with_past(past));
-            self.put(route, page);
-        }
+            (route, page)
+        };
+        formats.into_par_iter().map(page).collect()
     }
 
     /// A month of a feed, whose documents are made when they are asked for.

@@ -15,6 +15,7 @@ pub struct Written {
     pub(super) rss: OnceLock<Fragment>,
     pub(super) atom: OnceLock<Fragment>,
     pub(super) number: OnceLock<u64>,
+    pub(super) weight: OnceLock<usize>,
 }
 
 /// An entry in a format, in feeds with this language and these authors.
