@@ -1,6 +1,7 @@
 //! The daemon: owns library, ledger and the current site, and builds the site again when something changed.
 //!
-//! One loop, four events: the folder changed, a waiting digest's moment came, a new configuration, stop. Connections see only
+//! One loop, four events: the folder changed, a waiting digest's moment came, a new configuration, stop; and a fifth that ends
+//! it as a failure, when nothing answers any more. Connections see only
 //! the newest finished site. A look or a build that fails keeps the old site and is told once.
 
 pub mod mill;
@@ -61,6 +62,7 @@ enum Event {
     Tick,
     Reload(Box<Options>),
     Stop,
+    ServerEnded,
 }
 
 /// A daemon that serves, and is about to run its loop.
@@ -138,7 +140,10 @@ impl Daemon {
     }
 
     /// Runs until it is asked to stop, or nobody can ask any more.
-    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+    ///
+    /// # Errors
+    /// When nothing answers requests: whoever started the daemon may start it again.
+    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> anyhow::Result<()> {
         tell_service_manager(&[NotifyState::Ready]);
         loop {
             match self.event(&mut requests).await {
@@ -149,14 +154,13 @@ impl Daemon {
                 Event::Tick => self.turn(Reason::Always).await,
                 Event::Reload(options) => self.reload(*options).await,
                 Event::Stop => break,
+                Event::ServerEnded => anyhow::bail!("the server broke off: none of its threads runs"),
             }
         }
         tracing::info!("stopping");
         tell_service_manager(&[NotifyState::Stopping]);
         self.stop.cancel();
-        if let Err(error) = self.server.await {
-            tracing::error!(%error, "the server broke off");
-        }
+        self.server.await.context("the server broke off")
     }
 
     /// The newest site, for whoever wants to wait for the next.
@@ -189,6 +193,8 @@ impl Daemon {
                 Some(Request::Reload(options)) => Event::Reload(options),
                 Some(Request::Stop) | None => Event::Stop,
             },
+            // It ends by itself only when it cannot go on.
+            _ = &mut self.server => Event::ServerEnded,
             () = self.watch.due() => Event::FolderChanged,
             () = confirmed => Event::Tick,
             () = tick => if self.next_moment.is_some_and(|moment| moment <= Utc::now()) { Event::Tick } else { Event::FolderChanged },
@@ -354,5 +360,27 @@ fn summary(paths: &[String]) -> String {
         [] => "none".to_owned(),
         few if few.len() <= FEW => few.join(", "),
         many => format!("{} files", many.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Overrides};
+
+    #[tokio::test]
+    async fn a_daemon_whose_server_broke_off_ends_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let overrides = Overrides { base_url: Some("https://example.org/".to_owned()), ..Overrides::default() };
+        let config::Options { library, watch, site, guard, server, state, .. } =
+            config::load(None, [], &overrides).unwrap();
+        let mill = mill::Options { content: folder.path().to_owned(), library, site, guard, state };
+        let options = Options { mill, watch, server };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let daemon = Daemon::start(options, listener).await.unwrap();
+        daemon.stop.cancel();
+        let (_asks, requests) = mpsc::channel(1);
+        let error = daemon.run(requests).await.unwrap_err();
+        assert!(error.to_string().contains("the server broke off"), "{error}");
     }
 }

@@ -46,7 +46,7 @@ async fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
     let _ = writeln!(out, "listening on http://{address}/").and_then(|()| out.flush());
     let (requests, receiver) = mpsc::channel(4);
     tokio::select! {
-        () = daemon.run(receiver) => Ok(ExitCode::SUCCESS),
+        ended = daemon.run(receiver) => ended.map(|()| ExitCode::SUCCESS),
         () = signals.ask(requests, arguments, address) => Ok(ExitCode::from(CUT_SHORT)),
     }
 }

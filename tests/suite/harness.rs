@@ -127,7 +127,7 @@ pub struct Daemon {
     pub address: SocketAddr,
     pub site: watch::Receiver<Arc<Site>>,
     pub requests: mpsc::Sender<Request>,
-    task: JoinHandle<()>,
+    task: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Daemon {
@@ -173,7 +173,7 @@ impl Daemon {
     /// Stops the daemon and waits until it has ended.
     pub async fn stop(self) -> Folder {
         self.requests.send(Request::Stop).await.unwrap();
-        tokio::time::timeout(DEADLINE, self.task).await.expect("the daemon ends").unwrap();
+        tokio::time::timeout(DEADLINE, self.task).await.expect("the daemon ends").unwrap().unwrap();
         self.folder
     }
 }

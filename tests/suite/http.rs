@@ -466,7 +466,7 @@ async fn a_site_below_a_folder_answers_with_and_without_it() {
         assert_eq!((answer.0, answer.1.as_deref()), (status, location), "{path}");
     }
     requests.send(feedmill::daemon::Request::Stop).await.unwrap();
-    task.await.unwrap();
+    task.await.unwrap().unwrap();
 }
 
 async fn ask(mut client: tokio::net::TcpStream, path: &str) -> (u16, Option<String>) {

@@ -149,7 +149,7 @@ async fn the_folder_removed_and_made_again_is_watched_again() {
     outer.write("content/2025-05-25.md", day("2025-05-25", &["e"]));
     tokio::time::timeout(deadline, site.wait_for(|site| titles(site, "/") == ["e", "d"])).await.expect("seen").unwrap();
     requests.send(Request::Stop).await.unwrap();
-    task.await.unwrap();
+    task.await.unwrap().unwrap();
 }
 
 #[tokio::test]
