@@ -336,20 +336,11 @@ pub(super) fn add(
 
 /// The lists of all digests, which are made of what is known without their texts.
 fn add_lists(builder: &mut Builder<'_>, digests: &[Arc<Settled>], feeds: &Feeds, mains: &Arc<Mains>) {
-    let all: Arc<[Arc<Settled>]> = digests.into();
     let base_url: Arc<str> = mains.all.base_url.as_str().into();
-    let months: BTreeSet<NaiveDate> = digests.iter().map(|settled| month_of(settled.digest.date)).collect();
+    add_months(builder, digests, feeds, mains, &base_url);
+    let all: Arc<[Arc<Settled>]> = digests.into();
     let (list, around) = (all.clone(), mains.clone());
     builder.add_on_demand(feeds.digests.route.clone(), MEDIA_TYPE, move || archive(&list, &around).into());
-    for month in &months {
-        let (month, list, around) = (*month, all.clone(), mains.clone());
-        builder.add_on_demand(month_route(month), MEDIA_TYPE, move || month_of_digests(&list, month, &around).into());
-        let (list, base_url) = (all.clone(), base_url.clone());
-        builder.add_on_demand(sitemap::route(month), sitemap::MEDIA_TYPE, move || {
-            sitemap::month(&list, month, &base_url).into()
-        });
-    }
-    forget_months(builder, &months);
     let places: Arc<[sitemap::Place]> = sitemap::places(feeds).into();
     let (known, address) = (places.clone(), base_url.clone());
     builder.add_on_demand(sitemap::INDEX.to_owned(), sitemap::MEDIA_TYPE, move || {
@@ -358,6 +349,38 @@ fn add_lists(builder: &mut Builder<'_>, digests: &[Arc<Settled>], feeds: &Feeds,
     builder.add_on_demand(sitemap::PAGES.to_owned(), sitemap::MEDIA_TYPE, move || {
         sitemap::pages(&places, &base_url).into()
     });
+}
+
+/// The lists of months of which a digest is another; where one has come or gone, of all, for each leads to its neighbours.
+fn add_months(
+    builder: &mut Builder<'_>,
+    digests: &[Arc<Settled>],
+    feeds: &Feeds,
+    mains: &Arc<Mains>,
+    base_url: &Arc<str>,
+) {
+    let month_at = |at: &usize| month_of(digests[*at].digest.date);
+    let months: BTreeSet<NaiveDate> = digests.iter().map(|settled| month_of(settled.digest.date)).collect();
+    let is_known = |month: &NaiveDate| builder.pages.contains_key(&month_route(*month));
+    let difference = &feeds.difference;
+    let goes_on = difference.gone.is_empty() && mains.preview.is_none() && months.iter().all(is_known);
+    let others = if goes_on { difference.around.iter().map(month_at).collect() } else { months.clone() };
+    for month in others {
+        let own = digests.iter().filter(|settled| month_of(settled.digest.date) == month).cloned();
+        let own: Arc<[Arc<Settled>]> = own.collect();
+        let neighbours = (months.range(..month).next_back().copied(), months.range(month..).nth(1).copied());
+        let (list, around) = (own.clone(), mains.clone());
+        builder.add_on_demand(month_route(month), MEDIA_TYPE, move || {
+            month_of_digests(&list, month, neighbours, &around).into()
+        });
+        let base_url = base_url.clone();
+        builder.add_on_demand(sitemap::route(month), sitemap::MEDIA_TYPE, move || {
+            sitemap::month(&own, month, &base_url).into()
+        });
+    }
+    if !goes_on {
+        forget_months(builder, &months);
+    }
 }
 
 /// Takes away the lists of months of which no digest is left.
@@ -568,16 +591,20 @@ fn archive(digests: &[Arc<Settled>], mains: &Mains) -> String {
     render(&Archive { frame, feed, years })
 }
 
-fn month_of_digests(digests: &[Arc<Settled>], month: NaiveDate, mains: &Mains) -> String {
-    let of = |settled: &&Arc<Settled>| month_of(settled.digest.date) == month;
-    let mut own: Vec<&Arc<Settled>> = digests.iter().filter(of).collect();
+/// The list of a month's digests; `neighbours` are the months before and after it that have some.
+fn month_of_digests(
+    digests: &[Arc<Settled>],
+    month: NaiveDate,
+    neighbours: (Option<NaiveDate>, Option<NaiveDate>),
+    mains: &Mains,
+) -> String {
+    let mut own: Vec<&Arc<Settled>> = digests.iter().collect();
     own.sort_by_key(|settled| std::cmp::Reverse(settled.digest.date));
     let feed = &mains.digests;
     let mut frame = mains.frame("", feed, &month_route(month), mains.all.language.as_deref());
     let words = frame.words;
     let name = words.month(month);
     frame.title = format!("{} · {name}", words.digests);
-    let months = || digests.iter().map(|settled| month_of(settled.digest.date));
     let neighbour = |month: NaiveDate| (month_route(month), words.month(month));
     let mut days: Vec<(NaiveDate, String, Vec<Line<'_>>)> = Vec::new();
     for settled in own {
@@ -587,8 +614,7 @@ fn month_of_digests(digests: &[Arc<Settled>], month: NaiveDate, mains: &Mains) -
             None => days.push((date, day_anchor(date), vec![line(settled)])),
         }
     }
-    let earlier = months().filter(|other| *other < month).max().map(neighbour);
-    let later = months().filter(|other| *other > month).min().map(neighbour);
+    let (earlier, later) = (neighbours.0.map(neighbour), neighbours.1.map(neighbour));
     render(&MonthPage { frame, name, days, earlier, later })
 }
 

@@ -50,10 +50,10 @@ pub(super) fn pages(pages: &[Place], base_url: &str) -> String {
     document("urlset", "url", pages.iter().cloned(), base_url)
 }
 
-/// The pages of a month.
+/// The pages of a month, which has these digests.
 pub(super) fn month(digests: &[Arc<Settled>], month: NaiveDate, base_url: &str) -> String {
-    let own = digests.iter().filter(|settled| month_of(settled.digest.date) == month);
-    let places: Vec<Place> = own.map(|settled| (digest_route(&settled.key), settled.identity.updated)).collect();
+    let places: Vec<Place> =
+        digests.iter().map(|settled| (digest_route(&settled.key), settled.identity.updated)).collect();
     let list = places.iter().map(|(_, updated)| (month_route(month), *updated)).max_by_key(|(_, updated)| *updated);
     document("urlset", "url", list.into_iter().chain(places.clone()), base_url)
 }
