@@ -48,6 +48,12 @@ const CREATED: Duration = Duration::from_millis(200);
 /// More hints than these at once mean: look at everything.
 const HINTS: usize = 1024;
 
+/// After what took long, so many times as long may more gather.
+const RESTS: u32 = 3;
+
+/// The longest time for which more may gather before the next look.
+const LONGEST_REST: Duration = Duration::from_secs(2);
+
 #[derive(Debug)]
 enum Hint {
     Written(PathBuf),
@@ -70,7 +76,10 @@ pub struct Watch {
     /// When to look at all of them, whatever is told.
     everything_due: Instant,
     due: Instant,
-    last_look: Instant,
+    /// When the look began that is under way.
+    begun: Option<Instant>,
+    /// Not to look again before.
+    rest_until: Instant,
     next_identity: Instant,
     next_arming: Instant,
     complaint: Option<String>,
@@ -96,7 +105,8 @@ impl Watch {
             options,
             armed: None,
             busy: HashMap::new(),
-            last_look: now,
+            begun: None,
+            rest_until: now,
             next_identity: now + IDENTITY_INTERVAL,
             next_arming: now,
             complaint: None,
@@ -121,8 +131,9 @@ impl Watch {
             if self.overflowed() {
                 self.look_at_everything(now);
             }
-            let earliest = self.due.max(self.last_look + self.options.pause);
+            let earliest = self.due.max(self.rest_until);
             if earliest <= now {
+                self.begun = Some(now);
                 return;
             }
             let wake = self.wake(earliest);
@@ -153,12 +164,15 @@ impl Watch {
         (Instant::now() < self.everything_due).then_some(files)
     }
 
-    /// Notes that the folder was looked at just now, or some files of it.
+    /// Notes that the folder was looked at just now, or some files of it. While thousands of files come in, what is made of
+    /// them takes long; for some times of that, more may gather.
     pub fn looked(&mut self) {
-        self.last_look = Instant::now();
-        if self.everything_due <= self.last_look {
+        let now = Instant::now();
+        let took = self.begun.take().map_or(Duration::ZERO, |begun| now - begun);
+        self.rest_until = now + self.options.pause.max((took * RESTS).min(LONGEST_REST));
+        if self.everything_due <= now {
             let interval = if self.armed.is_some() { self.options.interval } else { IDENTITY_INTERVAL };
-            self.everything_due = self.last_look + interval;
+            self.everything_due = now + interval;
         }
         self.due = self.everything_due;
     }
@@ -330,4 +344,30 @@ fn hints_of_renaming(mode: RenameMode, paths: Vec<PathBuf>) -> Vec<Hint> {
 
 fn is_file(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_look_that_took_long_more_may_gather() {
+        let folder = tempfile::tempdir().unwrap();
+        for (took, rests) in [(10, 50), (200, 600), (10_000, 2_000)].map(|(took, rests)| (millis(took), millis(rests)))
+        {
+            let mut watch = Watch::new(folder.path(), Options::default());
+            watch.look_at_everything(Instant::now());
+            watch.due().await;
+            tokio::time::advance(took).await;
+            watch.looked();
+            let before = Instant::now();
+            watch.look_at_everything(before);
+            watch.due().await;
+            assert_eq!(before.elapsed(), rests, "after a look of {took:?}");
+        }
+    }
+
+    fn millis(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
 }
