@@ -17,6 +17,7 @@ Begin:
   feedmill new --content content           the next digest's file, to be written
   feedmill build content --output public   the same site as files
   feedmill explain https://example.org/a   what became of an entry, as its ledger knows it
+  feedmill stats --state state             how many subscribers each feed has
 
 Every key of the configuration can be set by an environment variable as well: FEEDMILL_SITE_TITLE sets site.title.
 The log goes to standard error; FEEDMILL_LOG sets its level (error, warn, info, debug).
@@ -64,6 +65,11 @@ pub enum Command {
     Confirm(Confirm),
     /// Tell the history of an entry: when it was published, corrected, gone and back
     Explain(Explain),
+    /// Tell how many subscribers each feed has, day by day, as its server counted them
+    ///
+    /// Hosted readers say for how many they ask; others are counted by themselves, without anything being kept that could tell
+    /// who they are. The numbers are written every five minutes, and when the server ends.
+    Stats(Stats),
 }
 
 /// What every command takes.
@@ -229,6 +235,23 @@ pub struct Explain {
     /// The folder of the ledger [default: state.folder of the configuration]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+/// `feedmill stats`.
+#[derive(Debug, Args)]
+pub struct Stats {
+    /// See [`Common`].
+    #[command(flatten)]
+    pub common: Common,
+    /// The folder of the ledger [default: state.folder of the configuration]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// So many of the newest days
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub days: usize,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// How to print.

@@ -8,6 +8,7 @@ mod init;
 mod new;
 mod serve;
 mod show;
+mod stats;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::New(arguments) => new::run(&arguments),
         Command::Confirm(arguments) => confirm::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Stats(arguments) => stats::run(&arguments),
     }
 }
 

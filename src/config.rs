@@ -22,6 +22,8 @@ use url::Url;
 
 use crate::digest::text::{language_tag, one_line, slug};
 use crate::digest::{self, DateRules, DateSource, Dedupe, IssueDates, ItemForm, Prose, Rules, SectionRule};
+use crate::http::admin::Address;
+use crate::http::server::Readership;
 use crate::http::{limit, respond, server};
 use crate::ledger::guard;
 use crate::library::watch;
@@ -58,6 +60,10 @@ pub struct Config {
     pub look: LookKeys,
     /// How the server answers.
     pub server: ServerKeys,
+    /// What operators are told, and where.
+    pub admin: AdminKeys,
+    /// How readers are counted.
+    pub readership: ReadershipKeys,
     /// How the folder is watched.
     pub watch: WatchKeys,
     /// What outlasts a restart.
@@ -402,6 +408,7 @@ pub struct ServerKeys {
     full_answers_per_hour: u32,
     full_answers_at_once: u32,
     trusted_proxies: Vec<String>,
+    access_log: Option<PathBuf>,
 }
 
 impl Default for ServerKeys {
@@ -421,7 +428,28 @@ impl Default for ServerKeys {
             full_answers_per_hour: options.limit.per_hour,
             full_answers_at_once: options.limit.at_once,
             trusted_proxies: Vec::new(),
+            access_log: None,
         }
+    }
+}
+
+/// `admin`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminKeys {
+    listen: Option<String>,
+}
+
+/// `readership`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadershipKeys {
+    keep_days: u32,
+}
+
+impl Default for ReadershipKeys {
+    fn default() -> ReadershipKeys {
+        ReadershipKeys { keep_days: server::Options::default().readers.keep_days }
     }
 }
 
@@ -486,8 +514,39 @@ pub struct Options {
     pub server: server::Options,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where operators ask.
+    pub admin: Option<Address>,
     /// The state folder.
     pub state: Option<PathBuf>,
+}
+
+impl Options {
+    /// The keys that are others in newer options and take effect with the next start only.
+    pub fn at_next_start(&self, newer: &Options) -> Vec<&'static str> {
+        let (old, new) = (&self.server, &newer.server);
+        let differing = [
+            (self.listen != newer.listen, "server.listen"),
+            (old.max_connections != new.max_connections, "server.max_connections"),
+            (old.limit.per_hour != new.limit.per_hour, "server.full_answers_per_hour"),
+            (old.limit.at_once != new.limit.at_once, "server.full_answers_at_once"),
+            (self.admin != newer.admin, "admin.listen"),
+            (self.state != newer.state, "state.folder"),
+        ];
+        differing.into_iter().filter_map(|(differs, key)| differs.then_some(key)).collect()
+    }
+
+    /// Newer options, with what takes effect with the next start only as it is now.
+    #[must_use]
+    pub fn reloaded(&self, mut newer: Options) -> Options {
+        newer.listen = self.listen;
+        newer.admin.clone_from(&self.admin);
+        newer.state.clone_from(&self.state);
+        newer.server.max_connections = self.server.max_connections;
+        newer.server.limit.clone_from(&self.server.limit);
+        newer.server.has_admin = self.server.has_admin;
+        newer.server.readers.state.clone_from(&self.server.readers.state);
+        newer
+    }
 }
 
 /// Reads the file, the environment and the command line, each over the one before.
@@ -576,6 +635,11 @@ fn resolve(config: &Config, folder: &Path, overrides: &Overrides) -> anyhow::Res
     let state = overrides.state.clone().or_else(|| config.state.folder.as_ref().map(|path| folder.join(path)));
     let state = state.map(std::path::absolute).transpose().context("state.folder")?;
     let listen = overrides.listen.unwrap_or(config.server.listen);
+    let admin = config.admin.listen.as_deref().map(str::parse).transpose();
+    let admin = admin.map_err(|message| anyhow!("admin.listen: {message}"))?;
+    let mut server = server_options(&config.server, folder)?;
+    server.readers = readers(config, state.clone())?;
+    server.has_admin = admin.is_some();
     Ok(Options {
         content,
         library: library_options(&config.content)?,
@@ -590,8 +654,9 @@ fn resolve(config: &Config, folder: &Path, overrides: &Overrides) -> anyhow::Res
             look: Arc::new(look(&config.look, folder)?),
             preview: None,
         },
-        server: server_options(&config.server)?,
+        server,
         listen,
+        admin,
         state,
     })
 }
@@ -858,7 +923,13 @@ fn network(text: &str) -> anyhow::Result<IpNet> {
         .with_context(|| format!("server.trusted_proxies: write `{text}` as 10.0.0.0/8 or 192.0.2.1"))
 }
 
-fn server_options(keys: &ServerKeys) -> anyhow::Result<server::Options> {
+fn readers(config: &Config, state: Option<PathBuf>) -> anyhow::Result<Readership> {
+    let keep_days = config.readership.keep_days;
+    ensure!((1..=36_500).contains(&keep_days), "readership.keep_days: 1 to 36500, a hundred years");
+    Ok(Readership { state, timezone: timezone(&config.time.timezone)?, keep_days })
+}
+
+fn server_options(keys: &ServerKeys, folder: &Path) -> anyhow::Result<server::Options> {
     ensure!((1..=1_000_000).contains(&keys.max_connections), "server.max_connections: 1 to 1000000");
     let longest = keys.header_seconds.max(keys.stall_seconds).max(keys.drain_seconds);
     ensure!(longest <= 3600, "server: a timeout of more than 3600 seconds, an hour, is none");
@@ -891,5 +962,7 @@ fn server_options(keys: &ServerKeys) -> anyhow::Result<server::Options> {
         trusted_proxies: keys.trusted_proxies.iter().map(|text| network(text)).collect::<anyhow::Result<_>>()?,
         limit: limit::Options { per_hour: keys.full_answers_per_hour, at_once: keys.full_answers_at_once },
         respond,
+        access_log: keys.access_log.as_ref().map(|path| folder.join(path)),
+        ..server::Options::default()
     })
 }

@@ -6,6 +6,7 @@
 
 pub mod mill;
 pub mod preview;
+mod report;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -16,18 +17,19 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use sd_notify::NotifyState;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::finding::{Finding, Severity};
-use crate::http::server;
+use crate::http::admin::Desk;
+use crate::http::server::{self, Listeners};
 use crate::ledger::{self, Held, hold};
 use crate::library;
 use crate::library::watch::Watch;
 use crate::site::Site;
 use mill::{Mill, Outcome, Reason, Verdict};
+use report::Report;
 
 /// How often a confirmation is looked for while a change is held back.
 const CONFIRMATION_INTERVAL: Duration = Duration::from_secs(1);
@@ -71,7 +73,7 @@ pub struct Daemon {
     watch: Watch,
     site: watch::Sender<Arc<Site>>,
     server_options: watch::Sender<server::Options>,
-    server: JoinHandle<()>,
+    server: JoinHandle<std::io::Result<()>>,
     stop: CancellationToken,
     next_moment: Option<DateTime<Utc>>,
     failing: Option<String>,
@@ -81,6 +83,9 @@ pub struct Daemon {
     held: Option<String>,
     /// The file that confirms it.
     confirmation: Option<PathBuf>,
+    report: Report,
+    /// Whether the first site is shown.
+    is_running: bool,
 }
 
 /// Opens library and ledger. A daemon that cannot write its ledger still serves, with what it can read of it or else with
@@ -106,10 +111,11 @@ impl Daemon {
     ///
     /// # Errors
     /// When the content folder cannot be listed.
-    pub async fn start(options: Options, listener: TcpListener) -> anyhow::Result<Daemon> {
+    pub async fn start(options: Options, listeners: impl Into<Listeners>) -> anyhow::Result<Daemon> {
         // Armed before the first look, so that nothing falls between.
         let watch = Watch::new(&options.mill.content, options.watch.clone());
         let server_options = options.server.clone();
+        let report = Report::new(&options);
         let first = tokio::task::spawn_blocking(move || {
             let mut mill = open(options.mill)?;
             let outcome = mill.turn(&HashSet::new(), &Reason::Always, None, Utc::now())?;
@@ -119,6 +125,8 @@ impl Daemon {
         let stop = CancellationToken::new();
         let nothing = Site::restored(Vec::new(), &mill.options().site);
         let (site, newest) = watch::channel(Arc::new(nothing));
+        let (status, meters) = report.subscribe();
+        let desk = Desk { status, meters, traffic: Arc::new(server_options.readers.traffic()) };
         let (server_options, limits) = watch::channel(server_options);
         let mut daemon = Daemon {
             confirmation: mill.ledger().folder().map(hold::confirmation),
@@ -126,15 +134,19 @@ impl Daemon {
             watch,
             site,
             server_options,
-            server: tokio::spawn(server::serve(listener, newest, limits, stop.clone())),
+            server: tokio::spawn(server::serve(listeners.into(), newest, limits, desk, stop.clone())),
             stop,
             next_moment: None,
             failing: None,
             must_build: false,
             held: None,
+            report,
+            is_running: false,
         };
         daemon.watch.looked();
+        daemon.report.watches(daemon.watch.obstacle());
         daemon.publish(outcome);
+        daemon.is_running = true;
         daemon.keep_shown().await;
         Ok(daemon)
     }
@@ -160,7 +172,7 @@ impl Daemon {
         tracing::info!("stopping");
         tell_service_manager(&[NotifyState::Stopping]);
         self.stop.cancel();
-        self.server.await.context("the server broke off")
+        Ok(self.server.await.context("the server broke off")??)
     }
 
     /// The newest site, for whoever wants to wait for the next.
@@ -207,6 +219,7 @@ impl Daemon {
         let previous = self.site.borrow().clone();
         let outcome = self.work(move |mill| mill.turn(&busy, &reason, Some(&previous), Utc::now())).await;
         self.watch.looked();
+        self.report.watches(self.watch.obstacle());
         if let Some(reason) = self.watch.complaint() {
             tracing::warn!(%reason, "the folder cannot be watched; it is looked at regularly instead");
         }
@@ -247,6 +260,7 @@ impl Daemon {
             tracing::info!("the content folder can be read again");
         }
         tell(&outcome);
+        self.report.found(&outcome);
         match outcome.verdict {
             Verdict::Same => {}
             Verdict::Site(site) => {
@@ -258,13 +272,19 @@ impl Daemon {
                     site.digests, site.items
                 ))]);
                 self.next_moment = outcome.next;
-                self.site.send_replace(Arc::from(site));
+                let site = Arc::from(site);
+                self.site.send_replace(Arc::clone(&site));
+                // At the start nobody waits for a file that was changed long ago.
+                let changed = outcome.changes.newest.filter(|_| self.is_running);
+                self.report.shows(&site, changed);
             }
             Verdict::Held(held) => {
                 // What readers had is shown until the change is confirmed.
                 if let Some(restored) = outcome.restored {
+                    self.report.shows(&restored, None);
                     self.site.send_replace(Arc::from(restored));
                 }
+                self.report.is_held(&held);
                 self.tell_held(held);
             }
         }
@@ -293,6 +313,7 @@ impl Daemon {
         let reason = format!("{error:#}");
         // Not at once again: what waits is asked for with the next look.
         self.next_moment = self.next_moment.map(|moment| moment.max(Utc::now() + chrono::TimeDelta::seconds(60)));
+        self.report.failed(&reason);
         if self.failing.as_ref() != Some(&reason) {
             tracing::error!(%reason, "the old site stays");
             self.failing = Some(reason);
@@ -300,8 +321,10 @@ impl Daemon {
     }
 
     async fn reload(&mut self, options: Options) {
+        self.report.reload(&options);
         self.server_options.send_replace(options.server.clone());
-        if self.mill.as_ref().is_some_and(|mill| mill.options().content != options.mill.content) {
+        let is_elsewhere = self.mill.as_ref().is_some_and(|mill| mill.options().content != options.mill.content);
+        if is_elsewhere || *self.watch.options() != options.watch {
             self.watch = Watch::new(&options.mill.content, options.watch.clone());
         }
         self.mill = self.mill.take().map(|mill| mill.reload(options.mill));
@@ -365,6 +388,8 @@ fn summary(paths: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
     use crate::config::{self, Overrides};
 

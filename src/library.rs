@@ -7,10 +7,12 @@ mod family;
 mod scan;
 pub mod watch;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
@@ -18,7 +20,7 @@ use rayon::prelude::*;
 
 use crate::digest::learnt::Memory;
 use crate::digest::{self, Digest, Headings, Keyed, Learnt, Lesson, Outcome, Rules, Surroundings, Tally, Text, Volume};
-use crate::finding::{Code, Finding, Place};
+use crate::finding::{Code, Counts, Finding, Place};
 use crate::spool::{Aside, Spool};
 use family::{Family, names, remember, was_given};
 use scan::{Listed, Listing, Sight, Stamp};
@@ -52,6 +54,8 @@ pub struct Changes {
     pub removed: Vec<String>,
     /// Findings that were not there before.
     pub new_findings: Vec<Finding>,
+    /// When the last of the changed files became another, by its change time.
+    pub newest: Option<SystemTime>,
 }
 
 impl Changes {
@@ -336,6 +340,7 @@ impl Library {
         }
         if !are_same(&digests, &last_good) {
             changes.changed.push(path.clone());
+            changes.newest = changes.newest.max(Some(stamp.changed_at()));
         }
         changes.new_findings.extend(findings.iter().filter(|finding| !old_findings.contains(finding)).cloned());
         self.exchange(&last_good, &digests);
@@ -358,6 +363,27 @@ impl Library {
             .collect();
         findings.sort_by(|one, other| (&one.path, one.line, one.column).cmp(&(&other.path, other.line, other.column)));
         findings
+    }
+
+    /// How much is wrong.
+    pub fn counts(&self) -> Counts {
+        let of_files = self.files.values().flat_map(|file| &file.findings);
+        let of_families = self.families.values().flat_map(|family| &family.findings);
+        of_files.chain(&self.folder_findings).chain(of_families).map(|finding| finding.severity).collect()
+    }
+
+    /// So many of what is wrong, errors first; the others of a kind come by path and line.
+    pub fn worst(&self, most: usize) -> Vec<Finding> {
+        let of_files = self.files.values().flat_map(|file| &file.findings);
+        let of_families = self.families.values().flat_map(|family| &family.findings);
+        let mut all: Vec<&Finding> = of_files.chain(&self.folder_findings).chain(of_families).collect();
+        let rank = |finding: &&Finding| (Reverse(finding.severity), finding.path.clone(), finding.line, finding.column);
+        if all.len() > most {
+            all.select_nth_unstable_by_key(most, rank);
+            all.truncate(most);
+        }
+        all.sort_by_key(rank);
+        all.into_iter().cloned().collect()
     }
 
     /// Puts the digests of a file in the place of others.

@@ -55,6 +55,8 @@ pub struct Site {
     pub digests: usize,
     /// How many items they have.
     pub items: usize,
+    /// When the newest digest was published.
+    pub newest: Option<DateTime<Utc>>,
     /// The entries of each feed.
     pub shown: Shown,
     /// Whether there are more routes, which cannot be shown now.
@@ -172,6 +174,7 @@ impl Site {
             root: feed::root_path(&options.feeds.base_url),
             digests: digests.len(),
             items: feeds.items,
+            newest: digests.iter().map(|digest| digest.identity.published.to_utc()).max(),
             shown,
             is_partial: false,
             moved: options.moved.clone(),
@@ -197,6 +200,7 @@ impl Site {
             root: feed::root_path(&options.feeds.base_url),
             digests: 0,
             items: 0,
+            newest: None,
             shown: Shown::new(),
             is_partial: true,
             moved: options.moved.clone(),

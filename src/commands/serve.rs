@@ -1,12 +1,12 @@
 //! `feedmill serve`: the daemon, with the process's signals and standard output around it.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
 use sd_notify::NotifyState;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -14,6 +14,8 @@ use super::{content_of, mill_options, options_for};
 use crate::cli::Serve;
 use crate::config;
 use crate::daemon::{self, Daemon, Request, preview};
+use crate::http::admin::Address;
+use crate::http::server::{AdminListener, Listeners};
 
 /// The exit code after a second signal: responses under way were cut off.
 const CUT_SHORT: u8 = 130;
@@ -38,16 +40,22 @@ async fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
     content_of(&options)?;
     let listen = options.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let admin = match &options.admin {
+        Some(admin) => Some(listen_for_operators(admin).await?),
+        None => None,
+    };
     let address = listener.local_addr().context("the listener has no address")?;
     let signals = Signals::new()?;
-    let daemon = Daemon::start(daemon_options(options, arguments, address)?, listener).await?;
+    let begun_with = options.clone();
+    let listeners = Listeners { public: listener, admin };
+    let daemon = Daemon::start(daemon_options(options, arguments, address)?, listeners).await?;
     let mut out = std::io::stdout();
     // Whoever started us may have closed it; that is no reason to stop.
     let _ = writeln!(out, "listening on http://{address}/").and_then(|()| out.flush());
     let (requests, receiver) = mpsc::channel(4);
     tokio::select! {
         ended = daemon.run(receiver) => ended.map(|()| ExitCode::SUCCESS),
-        () = signals.ask(requests, arguments, address) => Ok(ExitCode::from(CUT_SHORT)),
+        () = signals.ask(requests, arguments, &begun_with, address) => Ok(ExitCode::from(CUT_SHORT)),
     }
 }
 
@@ -74,6 +82,22 @@ fn own_address(address: SocketAddr) -> String {
     }
 }
 
+/// Opens the address for operators. A socket that an earlier process left behind is taken away; one that somebody answers is not.
+async fn listen_for_operators(address: &Address) -> anyhow::Result<AdminListener> {
+    let bound = match address {
+        Address::Tcp(address) => TcpListener::bind(address).await.map(AdminListener::Tcp),
+        Address::Unix(path) => {
+            if std::os::unix::net::UnixStream::connect(path)
+                .is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+            {
+                std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
+            }
+            UnixListener::bind(path).map(AdminListener::Unix)
+        }
+    };
+    bound.with_context(|| format!("admin.listen: cannot listen on {address}"))
+}
+
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -91,12 +115,18 @@ impl Signals {
     }
 
     /// Turns signals into requests; done at the second signal to stop.
-    async fn ask(mut self, requests: mpsc::Sender<Request>, arguments: &Serve, address: SocketAddr) {
+    async fn ask(
+        mut self,
+        requests: mpsc::Sender<Request>,
+        arguments: &Serve,
+        begun_with: &config::Options,
+        address: SocketAddr,
+    ) {
         loop {
             let request = tokio::select! {
                 _ = self.terminate.recv() => Some(Request::Stop),
                 _ = self.interrupt.recv() => Some(Request::Stop),
-                _ = self.hang_up.recv() => reload(arguments, address),
+                _ = self.hang_up.recv() => reload(arguments, begun_with, address),
             };
             let Some(request) = request else { continue };
             let stop = matches!(request, Request::Stop);
@@ -114,14 +144,15 @@ impl Signals {
 }
 
 /// The options of the configuration as it is now; a wrong one is told, and the old one stays.
-fn reload(arguments: &Serve, address: SocketAddr) -> Option<Request> {
+fn reload(arguments: &Serve, begun_with: &config::Options, address: SocketAddr) -> Option<Request> {
     daemon::tell_service_manager(&[NotifyState::Reloading]);
-    let options = options_for(&arguments.making, arguments.listen);
-    let listen = options.as_ref().map(|options| options.listen);
-    if listen.is_ok_and(|listen| listen.port() != 0 && listen != address) {
-        tracing::warn!(%address, "server.listen is another now; it takes effect with the next start");
-    }
-    match options.and_then(|options| daemon_options(options, arguments, address)) {
+    let newer = options_for(&arguments.making, arguments.listen).map(|newer| {
+        for key in begun_with.at_next_start(&newer) {
+            tracing::warn!("{key} is another now; it takes effect with the next start");
+        }
+        begun_with.reloaded(newer)
+    });
+    match newer.and_then(|options| daemon_options(options, arguments, address)) {
         Ok(options) => Some(Request::Reload(Box::new(options))),
         Err(error) => {
             tracing::error!(reason = format!("{error:#}"), "the new configuration is refused; the old one stays");

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use super::preview;
+use crate::finding::{Counts, Finding};
 use crate::ledger::{self, Held, Judgement, Ledger, Snapshot, guard, hold};
 use crate::library::{self, Changes, Library};
 use crate::site::{self, Site};
@@ -31,8 +32,8 @@ pub struct Mill {
     options: Options,
     library: Library,
     ledger: Ledger,
-    /// Whether the ledger could not be written the last time.
-    is_unwritten: bool,
+    /// Why the ledger could not be written the last time.
+    unwritten: Option<String>,
 }
 
 /// What came out of a turn.
@@ -45,9 +46,18 @@ pub struct Outcome {
     pub restored: Option<Box<Site>>,
     /// When another turn would show something else without any file changing.
     pub next: Option<DateTime<Utc>>,
+    /// How much is wrong in the digests.
+    pub findings: Counts,
+    /// The worst of it.
+    pub worst: Vec<Finding>,
+    /// Why the ledger cannot be written.
+    pub unwritten: Option<String>,
     /// How long it took.
     pub elapsed: Duration,
 }
+
+/// So many findings are told to operators.
+const MOST_TOLD: usize = 100;
 
 /// What is to be shown.
 pub enum Verdict {
@@ -126,7 +136,7 @@ impl Mill {
                 "neither the state folder nor that of temporary files takes a file: texts stay in memory"
             ),
         }
-        Mill { options, library, ledger, is_unwritten: false }
+        Mill { options, library, ledger, unwritten: None }
     }
 
     /// The options it works with.
@@ -180,6 +190,9 @@ impl Mill {
                 verdict: Verdict::Same,
                 restored: None,
                 next: None,
+                findings: self.library.counts(),
+                worst: self.library.worst(MOST_TOLD),
+                unwritten: self.unwritten.clone(),
                 elapsed: begun.elapsed(),
             });
         }
@@ -214,7 +227,9 @@ impl Mill {
                 Verdict::Site(Box::new(site))
             }
         };
-        Ok(Outcome { changes, verdict, restored, next, elapsed: begun.elapsed() })
+        let (findings, unwritten) = (self.library.counts(), self.unwritten.clone());
+        let worst = self.library.worst(MOST_TOLD);
+        Ok(Outcome { changes, verdict, restored, next, findings, worst, unwritten, elapsed: begun.elapsed() })
     }
 
     /// Keeps what is shown now, so that it can be shown when the next start is held back; after readers can see it.
@@ -272,14 +287,14 @@ impl Mill {
 
     /// Tells once that the ledger cannot be written, and once that it can again; neither keeps a site from being shown.
     fn tell_written(&mut self, written: &anyhow::Result<()>) {
-        match written {
-            Ok(()) if self.is_unwritten => tracing::info!("the ledger is written again"),
-            Err(error) if !self.is_unwritten => {
-                let reason = format!("{error:#}");
+        let reason = written.as_ref().err().map(|error| format!("{error:#}"));
+        match (&reason, &self.unwritten) {
+            (None, Some(_)) => tracing::info!("the ledger is written again"),
+            (Some(reason), None) => {
                 tracing::error!(reason, "the ledger cannot be written; tried again with each look");
             }
             _ => {}
         }
-        self.is_unwritten = written.is_err();
+        self.unwritten = reason;
     }
 }

@@ -95,7 +95,7 @@ fn counts(request: &Parts, answer: &Answer) -> bool {
 }
 
 /// Who shares a limit: of IPv6 a network of 64 bits, which is what one customer has at least (RFC 6177, section 1).
-fn subscriber(address: IpAddr) -> IpAddr {
+pub(super) fn subscriber(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(address) => IpAddr::from((address.to_bits() & !u128::from(u64::MAX)).to_be_bytes()),
         address => address,

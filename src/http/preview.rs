@@ -4,7 +4,6 @@
 //! nothing is cached, and whoever calls this machine by another name is refused, for a page of another site may do so in the
 //! writer's browser.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +12,11 @@ use http_body_util::channel::{Channel, Sender};
 use http_body_util::{Either, Full};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::http::uri::Authority;
 use hyper::{Method, Response, StatusCode};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::client;
 use super::respond::{Answer, CONTENT_SECURITY_POLICY, Options, plain, respond, text, with_body};
 use crate::digest::html::escaped;
 use crate::site::{Found, Kind, Page, Site};
@@ -40,12 +39,12 @@ const REMINDER: Duration = Duration::from_secs(15);
 /// The path of the page that a request asks for events about.
 pub(super) fn asks_for_events(request: &Parts, site: &Site) -> Option<String> {
     let is_asked = request.method == Method::GET && site.without_root(request.uri.path()) == EVENTS;
-    (is_asked && is_for_this_machine(request)).then(|| request.uri.query().unwrap_or_default().to_owned())
+    (is_asked && client::means_this_machine(request)).then(|| request.uri.query().unwrap_or_default().to_owned())
 }
 
 /// The answer to anything else.
 pub(super) fn answer(request: &Parts, site: &Site, options: &Options) -> Answer {
-    if !is_for_this_machine(request) {
+    if !client::means_this_machine(request) {
         return plain(
             StatusCode::FORBIDDEN,
             "403: a preview answers to localhost and addresses of this machine alone\n",
@@ -92,15 +91,6 @@ fn with_script(status: StatusCode, page: &Page, site: &Site, path: &str) -> Answ
     let policy = CONTENT_SECURITY_POLICY.replace("script-src ", &format!("script-src {SCRIPT_HASH} "));
     headers.insert(header::CONTENT_SECURITY_POLICY, text(&policy));
     with_body(status, headers, body.into())
-}
-
-/// Whether a request means this machine by its own names.
-fn is_for_this_machine(request: &Parts) -> bool {
-    let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
-    host.is_some_and(|authority| {
-        let host = authority.host().trim_matches(['[', ']']);
-        host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    })
 }
 
 /// An answer that goes on, and where what it says comes from.

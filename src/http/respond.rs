@@ -92,10 +92,6 @@ pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
     if !site.root.is_empty() && request.uri.path() == site.root {
         return moved(&site.with_root("/"));
     }
-    match path {
-        "/healthz" | "/readyz" => return plain(StatusCode::OK, "ok\n"),
-        _ => {}
-    }
     match site.find(path) {
         Found::Page(page) => page_answer(request, page, options),
         Found::Moved(route) => moved(&site.with_root(&route)),
@@ -269,7 +265,7 @@ fn allowed(is_feed: bool) -> Answer {
 }
 
 /// RFC 9110, section 15.5.6.
-fn refused() -> Answer {
+pub(super) fn refused() -> Answer {
     let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "405: only GET and HEAD\n");
     answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(ALLOW));
     answer

@@ -6,24 +6,35 @@
 use std::convert::Infallible;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chrono::{NaiveDate, Utc};
+use chrono_tz::Tz;
+use http_body_util::Either;
+use hyper::StatusCode;
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::access::{Line, Log};
+use super::admin::Desk;
 use super::client;
 use super::limit::{self, Limiter};
 use super::preview::{self, Body};
 use super::respond::{self, respond};
+use super::traffic::Traffic;
+use crate::readership::{self, Day};
 use crate::site::Site;
 
 /// Limits, so that no client can hold the server.
@@ -51,6 +62,35 @@ pub struct Options {
     pub respond: respond::Options,
     /// Whether pages look again by themselves, for those who write them on this machine.
     pub is_preview: bool,
+    /// The file that has a line for each answer.
+    pub access_log: Option<PathBuf>,
+    /// How readers are counted.
+    pub readers: Readership,
+    /// Whether operators ask elsewhere, so that nothing is for them here.
+    pub has_admin: bool,
+}
+
+/// How readers are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readership {
+    /// Where days are kept.
+    pub state: Option<PathBuf>,
+    /// Where the publication is, for the beginning of a day.
+    pub timezone: Tz,
+    /// For how many days they are kept.
+    pub keep_days: u32,
+}
+
+impl Readership {
+    fn today(&self) -> NaiveDate {
+        Utc::now().with_timezone(&self.timezone).date_naive()
+    }
+
+    /// Counts of a day that goes on, if another process has begun it.
+    pub fn traffic(&self) -> Traffic {
+        let today = self.today();
+        Traffic::new(today, self.state.as_deref().and_then(|state| readership::earlier(state, today)))
+    }
 }
 
 impl Default for Options {
@@ -67,7 +107,40 @@ impl Default for Options {
             limit: limit::Options::default(),
             respond: respond::Options::default(),
             is_preview: false,
+            access_log: None,
+            readers: Readership { state: None, timezone: Tz::UTC, keep_days: 400 },
+            has_admin: false,
         }
+    }
+}
+
+/// How often the numbers of readers are kept.
+const KEEPING_INTERVAL: Duration = Duration::from_secs(300);
+
+/// So many operators ask at once.
+const MOST_OPERATORS: usize = 64;
+
+/// Where requests come from.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For everybody.
+    pub public: TcpListener,
+    /// For operators.
+    pub admin: Option<AdminListener>,
+}
+
+/// Where operators ask.
+#[derive(Debug)]
+pub enum AdminListener {
+    /// Over the network.
+    Tcp(TcpListener),
+    /// On this machine.
+    Unix(UnixListener),
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(public: TcpListener) -> Listeners {
+        Listeners { public, admin: None }
     }
 }
 
@@ -85,6 +158,8 @@ struct Shared {
     limiter: Limiter,
     permits: Arc<Semaphore>,
     seats: Seats,
+    desk: Desk,
+    log: Log,
     stop: CancellationToken,
 }
 
@@ -93,15 +168,26 @@ struct Shared {
 /// Each core has a thread with a runtime of its own, so that a connection stays where it was accepted and no thread waits for
 /// another. All accept from one listener: whoever has a permit takes the next connection, so none waits at a thread that is
 /// busy, and a listener that somebody else has opened serves as well.
+///
+/// # Errors
+/// When it cannot begin.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: Listeners,
     site: watch::Receiver<Arc<Site>>,
-    options: watch::Receiver<Options>,
+    mut options: watch::Receiver<Options>,
+    desk: Desk,
     stop: CancellationToken,
-) {
+) -> std::io::Result<()> {
+    let Listeners { public: listener, admin } = listeners;
     let limiter = Limiter::new(&options.borrow().limit);
     let permits = Arc::new(Semaphore::new(options.borrow().max_connections));
-    let shared = Arc::new(Shared { site, options, limiter, permits, seats: Seats::new(), stop });
+    let log = Log::new()?;
+    log.open(options.borrow_and_update().access_log.as_deref());
+    let (own, seats) = (options.clone(), Seats::new());
+    let shared = Arc::new(Shared { site, options: own, limiter, permits, seats, desk, log, stop });
+    if let Some(admin) = admin {
+        tokio::spawn(attend_operators(admin, shared.clone()));
+    }
     let (ended, mut all_ended) = mpsc::channel::<Infallible>(1);
     let listener = listener.into_std();
     for _ in 0..std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS) {
@@ -123,10 +209,83 @@ pub async fn serve(
     // With it the port is free as soon as the threads have stopped to accept.
     drop((listener, ended));
     let mut tidy = tokio::time::interval(limit::TIDY_INTERVAL);
+    let mut keep = tokio::time::interval_at(Instant::now() + KEEPING_INTERVAL, KEEPING_INTERVAL);
     loop {
         tokio::select! {
             _ = all_ended.recv() => break,
-            _ = tidy.tick() => shared.limiter.tidy(),
+            Ok(()) = options.changed() => shared.log.open(options.borrow_and_update().access_log.as_deref()),
+            _ = tidy.tick() => {
+                shared.limiter.tidy();
+                shared.begin_day();
+            }
+            _ = keep.tick() => shared.keep_readers(&shared.desk.traffic.day()),
+        }
+    }
+    shared.keep_readers(&shared.desk.traffic.day());
+    Ok(())
+}
+
+impl Shared {
+    /// Another day has begun somewhere; what was counted of the one before is kept as it is.
+    fn begin_day(&self) {
+        let today = self.options.borrow().readers.today();
+        if let Some(over) = self.desk.traffic.turn(today) {
+            self.keep_readers(&over);
+        }
+    }
+
+    fn keep_readers(&self, day: &Day) {
+        let Readership { state, keep_days, .. } = self.options.borrow().readers.clone();
+        let Some(state) = state.filter(|_| !day.feeds.is_empty()) else { return };
+        if let Err(error) = readership::keep(&state, day, keep_days) {
+            tracing::warn!(reason = format!("{error:#}"), "the numbers of readers cannot be kept");
+        }
+    }
+}
+
+/// Answers operators on their own address until the server stops. Whoever waits there holds up nothing: it ends with the runtime.
+async fn attend_operators(listener: AdminListener, shared: Arc<Shared>) {
+    let permits = Arc::new(Semaphore::new(MOST_OPERATORS));
+    while let Ok(permit) = permits.clone().acquire_owned().await {
+        let shared = shared.clone();
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shared.stop.cancelled() => return,
+        };
+        match accepted {
+            Ok(Either::Left(stream)) => drop(tokio::spawn(attend_operator(stream, shared, permit))),
+            Ok(Either::Right(stream)) => drop(tokio::spawn(attend_operator(stream, shared, permit))),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection for operators");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn attend_operator<S>(stream: S, shared: Arc<Shared>, permit: OwnedSemaphorePermit)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let limits = shared.options.borrow().clone();
+    let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
+        let (head, _) = request.into_parts();
+        let answer = shared.desk.answer(head.uri.path(), &head);
+        let missing =
+            || respond::plain(StatusCode::NOT_FOUND, "404: there is /status, /healthz, /readyz and /metrics\n");
+        std::future::ready(Ok::<_, Infallible>(answer.unwrap_or_else(missing)))
+    });
+    if let Err(error) = bounded(&limits).serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%error, "an operator's connection ended early");
+    }
+    drop(permit);
+}
+
+impl AdminListener {
+    async fn accept(&self) -> std::io::Result<Either<TcpStream, UnixStream>> {
+        match self {
+            AdminListener::Tcp(listener) => Ok(Either::Left(listener.accept().await?.0)),
+            AdminListener::Unix(listener) => Ok(Either::Right(listener.accept().await?.0)),
         }
     }
 }
@@ -163,6 +322,7 @@ async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::i
             tracing::debug!(%peer, "closed a connection: its address has as many as it may");
             continue;
         };
+        shared.desk.traffic.comes();
         let own = shared.clone();
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let (head, _) = request.into_parts();
@@ -170,17 +330,19 @@ async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::i
             let newest = own.site.borrow().clone();
             let options = own.options.borrow();
             let answer = match options.is_preview {
-                false => answer(&head, peer, &newest, &options, &own.limiter).map(Body::Left),
+                false => own.answer(&head, peer, &newest, &options).map(Body::Left),
                 true => preview_answer(&head, &newest, &options, &own),
             };
             std::future::ready(Ok::<_, Infallible>(answer))
         });
+        let traffic = shared.desk.traffic.clone();
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // A client that breaks off or sends nonsense concerns nobody else.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
+            traffic.goes();
             drop((seat, permit));
         });
     }
@@ -195,6 +357,10 @@ async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::i
 /// What every connection accepted from now on is subject to.
 fn arrange(listener: &TcpListener, limits: &Options) -> http1::Builder {
     limit_stalling(listener, limits.stall_timeout);
+    bounded(limits)
+}
+
+fn bounded(limits: &Options) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -204,12 +370,26 @@ fn arrange(listener: &TcpListener, limits: &Options) -> http1::Builder {
     builder
 }
 
-fn answer(head: &Parts, peer: IpAddr, site: &Site, options: &Options, limiter: &Limiter) -> respond::Answer {
-    let answer = respond(head, site, &options.respond);
-    let client = client::address(peer, &head.headers, &options.trusted_proxies);
-    match client::is_one(client, &options.trusted_proxies) {
-        true => limiter.judge(client, head, answer),
-        false => answer,
+impl Shared {
+    fn answer(&self, head: &Parts, peer: IpAddr, site: &Site, options: &Options) -> respond::Answer {
+        let begun = Instant::now();
+        let client = client::address(peer, &head.headers, &options.trusted_proxies);
+        let route = site.without_root(head.uri.path());
+        if !options.has_admin
+            && let Some(answer) = self.desk.answer_beside_the_site(route, peer, head)
+        {
+            return answer;
+        }
+        let answer = respond(head, site, &options.respond);
+        let answer = match client::is_one(client, &options.trusted_proxies) {
+            true => self.limiter.judge(client, head, answer),
+            false => answer,
+        };
+        self.desk.traffic.count(client, route, head, &answer, begun.elapsed());
+        if self.log.is_open() {
+            self.log.tell(&Line { client, at: Utc::now(), request: head, answer: &answer });
+        }
+        answer
     }
 }
 

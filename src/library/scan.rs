@@ -48,11 +48,14 @@ impl Stamp {
 
     /// Remembers whether the file had only just changed when it was read.
     pub(super) fn note_reading(&mut self) {
-        let since_epoch = |(seconds, nanoseconds): (i64, i64)| {
-            Duration::new(seconds.try_into().unwrap_or(0), nanoseconds.try_into().unwrap_or(0))
-        };
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.fresh = now.saturating_sub(since_epoch(self.changed)) < FRESH;
+        self.fresh = SystemTime::now().duration_since(self.changed_at()).unwrap_or_default() < FRESH;
+    }
+
+    /// When the file became what it is: the time of its last change, or of being named as it is.
+    pub(super) fn changed_at(&self) -> SystemTime {
+        let (seconds, nanoseconds) = self.changed;
+        let since = Duration::new(seconds.try_into().unwrap_or(0), nanoseconds.try_into().unwrap_or(0));
+        SystemTime::UNIX_EPOCH + since
     }
 
     /// Has the file read again.

@@ -83,6 +83,8 @@ pub struct Watch {
     next_identity: Instant,
     next_arming: Instant,
     complaint: Option<String>,
+    /// Why it is only looked at regularly, as long as that is so.
+    obstacle: Option<String>,
     told: Option<String>,
 }
 
@@ -110,6 +112,7 @@ impl Watch {
             next_identity: now + IDENTITY_INTERVAL,
             next_arming: now,
             complaint: None,
+            obstacle: None,
             told: None,
         };
         watch.arm();
@@ -121,6 +124,16 @@ impl Watch {
         let news = self.complaint.take().filter(|complaint| self.told.as_ref() != Some(complaint))?;
         self.told = Some(news.clone());
         Some(news)
+    }
+
+    /// How often and how soon it has the folder looked at.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Why the folder is only looked at regularly, as long as that is so.
+    pub fn obstacle(&self) -> Option<&str> {
+        self.obstacle.as_deref()
     }
 
     /// Waits until it is time to look. May be dropped and called again without losing anything.
@@ -236,6 +249,7 @@ impl Watch {
                 self.look_at_everything(now);
             }
             Hint::Blind(reason) => {
+                self.obstacle = Some(reason.clone());
                 self.complaint = Some(reason);
                 self.armed = None;
                 self.next_arming = now + self.options.interval;
@@ -283,9 +297,11 @@ impl Watch {
             Ok(watcher) => {
                 self.armed = Some(Armed { _watcher: watcher, hints, overflow, identity });
                 self.told = None;
+                self.obstacle = None;
             }
             Err(error) => {
                 self.armed = None;
+                self.obstacle = Some(error.to_string());
                 self.complaint = Some(error.to_string());
                 self.next_arming = Instant::now() + self.options.interval;
             }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 9] = [
     &["finding", "cli", "spool"],
     &["digest"],
-    &["library", "ledger"],
+    &["library", "ledger", "readership"],
     &["feed"],
     &["site"],
     &["deliver", "http"],

@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use feedmill::config::{self, Overrides};
 use feedmill::daemon::{self, Request, mill};
+use feedmill::http::server::Listeners;
 use feedmill::ledger::{Ledger, Validators};
 use feedmill::library::Library;
 use feedmill::site::{Page, Site};
@@ -95,8 +96,13 @@ impl Folder {
 
     async fn serve_as(self, options: daemon::Options) -> Daemon {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let daemon = daemon::Daemon::start(options, listener).await.unwrap();
+        self.serve_on(options, listener).await
+    }
+
+    pub async fn serve_on(self, options: daemon::Options, listeners: impl Into<Listeners>) -> Daemon {
+        let listeners = listeners.into();
+        let address = listeners.public.local_addr().unwrap();
+        let daemon = daemon::Daemon::start(options, listeners).await.unwrap();
         let site = daemon.site();
         let (requests, receiver) = mpsc::channel(1);
         let task = tokio::spawn(daemon.run(receiver));

@@ -12,6 +12,7 @@ mod floors;
 mod harness;
 mod http;
 mod identity;
+mod operators;
 mod pages;
 mod properties;
 mod publishing;

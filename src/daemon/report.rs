@@ -1,0 +1,131 @@
+//! What operators are told of the daemon: kept up to date by the loop, after each turn.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use chrono::Utc;
+use tokio::sync::watch;
+
+use super::mill::{Outcome, Verdict};
+use super::{Options, summary};
+use crate::http::metrics::Meters;
+use crate::http::status::{Change, Findings, HeldBack, Look, SiteStatus, Status};
+use crate::ledger::Held;
+use crate::site::Site;
+
+/// The newest status, and the meters.
+pub struct Report {
+    status: watch::Sender<Arc<Status>>,
+    meters: Meters,
+}
+
+impl Report {
+    /// One of a daemon that begins.
+    pub fn new(options: &Options) -> Report {
+        let now = Utc::now();
+        let status = Status {
+            version: env!("CARGO_PKG_VERSION"),
+            started: now,
+            site: site_status(options),
+            look: Look { at: now, instant: Instant::now(), interval: options.watch.interval },
+            change: None,
+            findings: Findings::default(),
+            held: None,
+            watch: None,
+            failing: None,
+            unwritten: None,
+        };
+        Report { status: watch::channel(Arc::new(status)).0, meters: Meters::default() }
+    }
+
+    /// For those who tell operators.
+    pub fn subscribe(&self) -> (watch::Receiver<Arc<Status>>, Meters) {
+        (self.status.subscribe(), self.meters.clone())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Status)) {
+        self.status.send_modify(|status| change(Arc::make_mut(status)));
+    }
+
+    /// Goes on with other options.
+    pub fn reload(&self, options: &Options) {
+        self.change(|status| {
+            status.look.interval = options.watch.interval;
+            status.site.title.clone_from(&options.mill.site.feeds.title);
+            status.site.base_url.clone_from(&options.mill.site.feeds.base_url);
+        });
+    }
+
+    /// What a turn found and what it took, whatever readers see of it.
+    pub fn found(&self, outcome: &Outcome) {
+        let now = Utc::now();
+        match &outcome.unwritten {
+            Some(_) => drop(self.meters.ledger_failures.inc()),
+            None if matches!(outcome.verdict, Verdict::Site(_)) => drop(self.meters.ledger_writes.inc()),
+            None => {}
+        }
+        let is_shown = matches!(outcome.verdict, Verdict::Site(_));
+        if is_shown {
+            self.meters.rebuilds.observe(outcome.elapsed.as_secs_f64());
+        }
+        self.change(|status| {
+            status.look.at = now;
+            status.look.instant = Instant::now();
+            status.failing = None;
+            status.unwritten.clone_from(&outcome.unwritten);
+            let (counts, worst) = (outcome.findings, outcome.worst.clone());
+            status.findings = Findings { errors: counts.errors, warnings: counts.warnings, notes: counts.notes, worst };
+            if is_shown && outcome.changes.any() {
+                let (changed, removed) = (summary(&outcome.changes.changed), summary(&outcome.changes.removed));
+                let took_ms = u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX);
+                status.change = Some(Change { at: now, changed, removed, took_ms });
+            }
+        });
+    }
+
+    /// What readers see now, perhaps of a file that was changed a moment ago.
+    pub fn shows(&self, site: &Site, changed: Option<SystemTime>) {
+        if let Some(since) = changed.and_then(|changed| changed.elapsed().ok()) {
+            self.meters.visible.observe(since.as_secs_f64());
+        }
+        self.change(|status| {
+            status.held = None;
+            let SiteStatus { title, base_url, .. } = std::mem::take(&mut status.site);
+            status.site = SiteStatus {
+                title,
+                base_url,
+                digests: site.digests,
+                items: site.items,
+                feeds: site.shown.len(),
+                newest: site.newest,
+                is_whole: !site.is_partial,
+            };
+        });
+    }
+
+    /// A change waits for somebody to confirm it.
+    pub fn is_held(&self, held: &Held) {
+        self.change(|status| {
+            status.held = Some(HeldBack {
+                summary: held.to_string(),
+                entries: held.entries.iter().map(ToString::to_string).collect(),
+            })
+        });
+    }
+
+    /// A turn failed, and what was shown before stays.
+    pub fn failed(&self, reason: &str) {
+        self.change(|status| status.failing = Some(reason.to_owned()));
+    }
+
+    /// The folder can be watched, or only be looked at.
+    pub fn watches(&self, obstacle: Option<&str>) {
+        let obstacle = obstacle.map(str::to_owned);
+        self.change(|status| status.watch = obstacle);
+    }
+}
+
+fn site_status(options: &Options) -> SiteStatus {
+    let feeds = &options.mill.site.feeds;
+    SiteStatus { title: feeds.title.clone(), base_url: feeds.base_url.clone(), ..SiteStatus::default() }
+}
