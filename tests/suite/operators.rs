@@ -101,19 +101,19 @@ async fn the_status_tells_what_is_served_and_what_is_wrong_with_file_and_line() 
 
     daemon.folder.write(
         "2025-05-23.md",
-        "---\ndraft: perhaps\n---\n\n# 2025-05-23\n\n## News\n\n### Three\n\nSee [a](https://example.org/3).\n",
+        "# 2025-05-23\n\n## News\n\n### Three\n\nSee [a][missing], [b](https://example.org/3).\n",
     );
     daemon.until("the file is read", |site| site.digests == 2).await;
     let second = status(&daemon).await;
     let worst = second["findings"]["worst"].as_array().unwrap();
-    assert_eq!((worst[0]["path"].as_str(), worst[0]["line"].as_u64()), (Some("2025-05-23.md"), Some(2)), "{second}");
+    assert_eq!((worst[0]["path"].as_str(), worst[0]["line"].as_u64()), (Some("2025-05-23.md"), Some(7)), "{second}");
     assert!(second["findings"]["warnings"].as_u64().unwrap() + second["findings"]["errors"].as_u64().unwrap() > 0);
     assert_eq!(second["change"]["changed"], "2025-05-23.md");
     assert!(second["look"]["at"].as_str().unwrap() > looked.as_str());
 
     let page = operator(&daemon, "/status").await;
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    for told in ["All is well", "2025-05-23.md:2:", "2 digests"] {
+    for told in ["All is well", "2025-05-23.md:7:", "2 digests"] {
         let text = page.text().replace("<dd>2, with", "<dd>2 digests");
         assert!(text.contains(told), "{told} is not in {text}");
     }
