@@ -272,11 +272,10 @@ impl Daemon {
                     site.digests, site.items
                 ))]);
                 self.next_moment = outcome.next;
-                let site = Arc::from(site);
-                self.site.send_replace(Arc::clone(&site));
                 // At the start nobody waits for a file that was changed long ago.
                 let changed = outcome.changes.newest.filter(|_| self.is_running);
                 self.report.shows(&site, changed);
+                self.site.send_replace(Arc::from(site));
             }
             Verdict::Held(held) => {
                 // What readers had is shown until the change is confirmed.

@@ -26,6 +26,9 @@ const MOST_NAMES: usize = 50;
 /// So many of those that ask most are told.
 const MOST_POLLERS: usize = 10;
 
+/// Whoever asks for one document so often on a day asks more than once an hour.
+const OFTEN: u32 = 25;
+
 /// Where days are kept, within the state folder.
 const FOLDER: &str = "readership";
 
@@ -205,7 +208,7 @@ impl Gathering {
     pub fn add(&mut self, route: &str, readers: &Readers) {
         let (folder, document) = route.rsplit_once('/').unwrap_or(("", route));
         let feed = format!("{folder}/");
-        let mut eager: Vec<&Reader> = readers.direct.readers().collect();
+        let mut eager: Vec<&Reader> = readers.direct.readers().filter(|reader| reader.requests >= OFTEN).collect();
         eager.sort_unstable_by_key(|reader| std::cmp::Reverse((reader.whole, reader.requests)));
         self.pollers.extend(eager.iter().take(MOST_POLLERS).map(|reader| Poller {
             reader: reader.name.to_string(),

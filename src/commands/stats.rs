@@ -54,19 +54,16 @@ fn tell(out: &mut impl Write, day: &Day) -> io::Result<()> {
     let wasteful: Vec<String> = day
         .pollers
         .iter()
-        .filter(|poller| poller.whole >= WASTEFUL)
+        .filter(|poller| poller.whole > poller.requests / 2)
         .map(|poller| {
             format!("{} of {} ({} of {} requests)", poller.reader, poller.feed, poller.whole, poller.requests)
         })
         .collect();
     if !wasteful.is_empty() {
-        writeln!(out, "  fetch the whole feed again and again: {}", wasteful.join(", "))?;
+        writeln!(out, "  get the whole feed again and again: {}", wasteful.join(", "))?;
     }
     Ok(())
 }
-
-/// Whoever gets a feed whole so often on a day, more than once an hour, does not ask as it should.
-const WASTEFUL: u32 = 25;
 
 fn percent(part: u64, whole: u64) -> u64 {
     (part * 100 + whole / 2).checked_div(whole).unwrap_or(0)

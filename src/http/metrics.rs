@@ -152,7 +152,7 @@ impl Now {
             self.traffic.bytes().into_iter().map(|(feed, count)| (vec![("feed", feed)], count)),
         )?;
         let times = self.traffic.times();
-        let bounds = BOUNDS.into_iter().chain([f64::MAX]);
+        let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(times.counts.iter().copied()).collect();
         let help = "Time from a request's head to its answer; what the network takes is not in it";
         Metric("http_request_duration", help, Some(Unit::Seconds), MetricType::Histogram)

@@ -101,7 +101,7 @@ async fn the_status_tells_what_is_served_and_what_is_wrong_with_file_and_line() 
 
     daemon.folder.write(
         "2025-05-23.md",
-        "# 2025-05-23\n\n## News\n\n### Three\n\nSee [a][missing], [b](https://example.org/3).\n",
+        "# 2025-05-23\n\n## News\n\n### Three\n\nSee [more][missing] or [b](https://example.org/3).\n",
     );
     daemon.until("the file is read", |site| site.digests == 2).await;
     let second = status(&daemon).await;
@@ -195,6 +195,8 @@ async fn numbers_tell_what_was_asked_and_what_was_built() {
     ] {
         assert_eq!(metric(&daemon, name).await.get(""), Some(&value), "{name}");
     }
+    let times = metric(&daemon, "feedmill_http_request_duration_seconds_bucket").await;
+    assert_eq!(times[r#"{le="+Inf"}"#], 4.0);
     let bytes = metric(&daemon, "feedmill_http_response_body_bytes_total").await;
     assert!(bytes[r#"{feed="/news/"}"#] >= first.body.len() as f64, "{bytes:?}");
     let seen = metric(&daemon, "feedmill_drop_visible_seconds_sum").await[""];
