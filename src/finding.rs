@@ -33,6 +33,40 @@ impl fmt::Display for Severity {
     }
 }
 
+/// How many findings there are of each severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Errors.
+    pub errors: usize,
+    /// Warnings.
+    pub warnings: usize,
+    /// Notes.
+    pub notes: usize,
+}
+
+impl FromIterator<Severity> for Counts {
+    fn from_iter<T: IntoIterator<Item = Severity>>(severities: T) -> Counts {
+        severities.into_iter().fold(Counts::default(), |counts, severity| match severity {
+            Severity::Error => Counts { errors: counts.errors + 1, ..counts },
+            Severity::Warning => Counts { warnings: counts.warnings + 1, ..counts },
+            Severity::Note => Counts { notes: counts.notes + 1, ..counts },
+        })
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [(self.errors, "error"), (self.warnings, "warning"), (self.notes, "note")];
+        let some = kinds.into_iter().filter(|(count, _)| *count > 0);
+        let told: Vec<String> =
+            some.map(|(count, name)| format!("{count} {name}{}", if count == 1 { "" } else { "s" })).collect();
+        match told.is_empty() {
+            true => formatter.write_str("no findings"),
+            false => write!(formatter, "findings: {}", told.join(", ")),
+        }
+    }
+}
+
 /// What kind of remark a finding is; the names are stable, for filters and for `check --format json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]

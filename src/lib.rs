@@ -14,5 +14,6 @@ pub mod finding;
 pub mod http;
 pub mod ledger;
 pub mod library;
+pub mod pulse;
 pub mod site;
 pub mod spool;

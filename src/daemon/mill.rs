@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use super::preview;
+use crate::finding::Counts;
 use crate::ledger::{self, Held, Judgement, Ledger, Snapshot, guard, hold};
 use crate::library::{self, Changes, Library};
+use crate::pulse::Pulse;
 use crate::site::{self, Site};
 
 /// What a turn works with.
@@ -31,8 +33,10 @@ pub struct Mill {
     options: Options,
     library: Library,
     ledger: Ledger,
-    /// Whether the ledger could not be written the last time.
-    is_unwritten: bool,
+    /// Why the ledger could not be written the last time.
+    unwritten: Option<String>,
+    /// A beat for each step of a turn that takes long.
+    pulse: Pulse,
 }
 
 /// What came out of a turn.
@@ -45,6 +49,10 @@ pub struct Outcome {
     pub restored: Option<Box<Site>>,
     /// When another turn would show something else without any file changing.
     pub next: Option<DateTime<Utc>>,
+    /// How much is wrong in the digests.
+    pub findings: Counts,
+    /// Why the ledger cannot be written.
+    pub unwritten: Option<String>,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -126,7 +134,13 @@ impl Mill {
                 "neither the state folder nor that of temporary files takes a file: texts stay in memory"
             ),
         }
-        Mill { options, library, ledger, is_unwritten: false }
+        Mill { options, library, ledger, unwritten: None, pulse: Pulse::default() }
+    }
+
+    /// Tells somebody how far a turn has come.
+    pub fn set_pulse(&mut self, pulse: &Pulse) {
+        self.library.set_pulse(pulse.clone());
+        self.pulse = pulse.clone();
     }
 
     /// The options it works with.
@@ -142,13 +156,14 @@ impl Mill {
     /// Goes on with other options: ids, times and last good versions stay what they were; the files are read again, for the
     /// rules may be others.
     pub fn reload(self, options: Options) -> Mill {
-        let Mill { options: before, mut library, ledger, .. } = self;
+        let Mill { options: before, mut library, ledger, pulse, .. } = self;
         let same_folder = before.content == options.content;
         let mut mill = Mill::with_ledger(options, ledger);
         if same_folder {
             library.set_rules(mill.options.library.clone(), mill.options.site.rules.clone());
             mill.library = library;
         }
+        mill.set_pulse(&pulse);
         mill
     }
 
@@ -180,11 +195,13 @@ impl Mill {
                 verdict: Verdict::Same,
                 restored: None,
                 next: None,
+                findings: self.library.counts(),
+                unwritten: self.unwritten.clone(),
                 elapsed: begun.elapsed(),
             });
         }
         let seen_at = if is_preview { preview::moment(self.library.digests(), now) } else { now };
-        self.ledger.begin(self.library.digests(), self.library.memory(), seen_at, &options.ids);
+        self.ledger.begin(self.library.digests(), self.library.memory(), seen_at, &options.ids, &self.pulse);
         let (settlement, change) = self.ledger.settle(self.library.digests(), seen_at, &options.ids);
         let previewed = is_preview.then(|| preview::with_findings(options, &self.library, &settlement, today));
         let options = previewed.as_ref().unwrap_or(options);
@@ -214,7 +231,8 @@ impl Mill {
                 Verdict::Site(Box::new(site))
             }
         };
-        Ok(Outcome { changes, verdict, restored, next, elapsed: begun.elapsed() })
+        let (findings, unwritten) = (self.library.counts(), self.unwritten.clone());
+        Ok(Outcome { changes, verdict, restored, next, findings, unwritten, elapsed: begun.elapsed() })
     }
 
     /// Keeps what is shown now, so that it can be shown when the next start is held back; after readers can see it.
@@ -272,14 +290,14 @@ impl Mill {
 
     /// Tells once that the ledger cannot be written, and once that it can again; neither keeps a site from being shown.
     fn tell_written(&mut self, written: &anyhow::Result<()>) {
-        match written {
-            Ok(()) if self.is_unwritten => tracing::info!("the ledger is written again"),
-            Err(error) if !self.is_unwritten => {
-                let reason = format!("{error:#}");
+        let reason = written.as_ref().err().map(|error| format!("{error:#}"));
+        match (&reason, &self.unwritten) {
+            (None, Some(_)) => tracing::info!("the ledger is written again"),
+            (Some(reason), None) => {
                 tracing::error!(reason, "the ledger cannot be written; tried again with each look");
             }
             _ => {}
         }
-        self.is_unwritten = written.is_err();
+        self.unwritten = reason;
     }
 }
