@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 /// What `--help` says at the end of the first page.
 const AFTER_HELP: &str = "\
@@ -64,6 +65,12 @@ pub enum Command {
     Confirm(Confirm),
     /// Tell the history of an entry: when it was published, corrected, gone and back
     Explain(Explain),
+    /// Print what a shell needs to complete the command line
+    ///
+    /// For bash: feedmill completions bash > ~/.local/share/bash-completion/completions/feedmill
+    Completions(Completions),
+    /// Write the manual pages into a folder
+    Man(Man),
 }
 
 /// What every command takes.
@@ -229,6 +236,21 @@ pub struct Explain {
     /// The folder of the ledger [default: state.folder of the configuration]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+/// `feedmill completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// `feedmill man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The folder to write to: a page for the program and one for each command
+    #[arg(long, short, value_name = "DIR")]
+    pub output: PathBuf,
 }
 
 /// How to print.
