@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 /// What `--help` says at the end of the first page.
 const AFTER_HELP: &str = "\
@@ -70,6 +71,12 @@ pub enum Command {
     /// Hosted readers say for how many they ask; others are counted by themselves, without anything being kept that could tell
     /// who they are. The numbers are written every five minutes, and when the server ends.
     Stats(Stats),
+    /// Print what a shell needs to complete the command line
+    ///
+    /// For bash: feedmill completions bash > ~/.local/share/bash-completion/completions/feedmill
+    Completions(Completions),
+    /// Write the manual pages into a folder
+    Man(Man),
 }
 
 /// What every command takes.
@@ -252,6 +259,21 @@ pub struct Stats {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// `feedmill completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// `feedmill man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The folder to write to: a page for the program and one for each command
+    #[arg(long, short, value_name = "DIR")]
+    pub output: PathBuf,
 }
 
 /// How to print.

@@ -2,9 +2,11 @@
 
 mod build;
 mod check;
+mod completions;
 mod confirm;
 mod explain;
 mod init;
+mod man;
 mod new;
 mod serve;
 mod show;
@@ -34,6 +36,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Confirm(arguments) => confirm::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     }
 }
 

@@ -1,15 +1,15 @@
 //! The daemon: owns library, ledger and the current site, and builds the site again when something changed.
 //!
-//! One loop, four events: the folder changed, a waiting digest's moment came, a new configuration, stop; and a fifth that ends
-//! it as a failure, when nothing answers any more. Connections see only
+//! One loop, four events: the folder changed, a waiting digest's moment came, a new configuration, stop; a fifth that ends
+//! it as a failure, when nothing answers any more; and between them the loop tells that it is alive. Connections see only
 //! the newest finished site. A look or a build that fails keeps the old site and is told once.
 
 pub mod mill;
 pub mod preview;
 mod report;
+mod watchdog;
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,16 +27,14 @@ use crate::http::server::{self, Listeners};
 use crate::ledger::{self, Held, hold};
 use crate::library;
 use crate::library::watch::Watch;
+use crate::pulse::Pulse;
 use crate::site::Site;
 use mill::{Mill, Outcome, Reason, Verdict};
 use report::Report;
+use watchdog::Watchdog;
 
 /// How often a confirmation is looked for while a change is held back.
 const CONFIRMATION_INTERVAL: Duration = Duration::from_secs(1);
-
-/// So many bytes of held entries are told to the service manager, which drops what has more than 4 096 (`sd_notify(3)`). The
-/// log and the state folder tell of all.
-const MOST_TOLD: usize = 3_000;
 
 /// What a daemon needs to know.
 #[derive(Debug, Clone)]
@@ -65,6 +63,7 @@ enum Event {
     Reload(Box<Options>),
     Stop,
     ServerEnded,
+    SignDue,
 }
 
 /// A daemon that serves, and is about to run its loop.
@@ -86,24 +85,30 @@ pub struct Daemon {
     report: Report,
     /// Whether the first site is shown.
     is_running: bool,
+    watchdog: Watchdog,
 }
 
 /// Opens library and ledger. A daemon that cannot write its ledger still serves, with what it can read of it or else with
 /// derived ids and times; one that would share it with another does not, nor one whose ledger is broken: other ids could not
 /// be taken back.
-fn open(options: mill::Options) -> anyhow::Result<Mill> {
+fn open(options: mill::Options, pulse: &Pulse) -> anyhow::Result<Mill> {
     if options.state.is_none() {
         tracing::info!("no state folder: times of corrections and of late items last until the next start only");
     }
-    let error = match Mill::open(options.clone()) {
-        Err(error) if ledger::is_of_the_disk(&error) => error,
-        opened => return opened,
+    let mut mill = match Mill::open(options.clone()) {
+        Err(error) if ledger::is_of_the_disk(&error) => reading_only(options, &error),
+        opened => opened?,
     };
+    mill.set_pulse(pulse);
+    Ok(mill)
+}
+
+fn reading_only(options: mill::Options, error: &anyhow::Error) -> Mill {
     tracing::error!(
         reason = format!("{error:#}"),
         "nothing new is kept; ids and times are those that the ledger holds"
     );
-    Ok(Mill::reading_only(options))
+    Mill::reading_only(options)
 }
 
 impl Daemon {
@@ -116,12 +121,14 @@ impl Daemon {
         let watch = Watch::new(&options.mill.content, options.watch.clone());
         let server_options = options.server.clone();
         let report = Report::new(&options);
+        let mut watchdog = Watchdog::of_a_start();
+        let pulse = watchdog.pulse().clone();
         let first = tokio::task::spawn_blocking(move || {
-            let mut mill = open(options.mill)?;
+            let mut mill = open(options.mill, &pulse)?;
             let outcome = mill.turn(&HashSet::new(), &Reason::Always, None, Utc::now())?;
             anyhow::Ok((mill, outcome))
         });
-        let (mill, outcome) = first.await.context("the first build broke off")??;
+        let (mill, outcome) = watchdog.attend(first).await.context("the first build broke off")??;
         let stop = CancellationToken::new();
         let nothing = Site::restored(Vec::new(), &mill.options().site);
         let (site, newest) = watch::channel(Arc::new(nothing));
@@ -142,6 +149,7 @@ impl Daemon {
             held: None,
             report,
             is_running: false,
+            watchdog,
         };
         daemon.watch.looked();
         daemon.report.watches(daemon.watch.obstacle());
@@ -157,6 +165,7 @@ impl Daemon {
     /// When nothing answers requests: whoever started the daemon may start it again.
     pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> anyhow::Result<()> {
         tell_service_manager(&[NotifyState::Ready]);
+        self.watchdog.ready();
         loop {
             match self.event(&mut requests).await {
                 Event::FolderChanged => {
@@ -166,6 +175,7 @@ impl Daemon {
                 Event::Tick => self.turn(Reason::Always).await,
                 Event::Reload(options) => self.reload(*options).await,
                 Event::Stop => break,
+                Event::SignDue => self.watchdog.give_sign(),
                 Event::ServerEnded => anyhow::bail!("the server broke off: none of its threads runs"),
             }
         }
@@ -208,6 +218,7 @@ impl Daemon {
             // It ends by itself only when it cannot go on.
             _ = &mut self.server => Event::ServerEnded,
             () = self.watch.due() => Event::FolderChanged,
+            () = self.watchdog.due() => Event::SignDue,
             () = confirmed => Event::Tick,
             () = tick => if self.next_moment.is_some_and(|moment| moment <= Utc::now()) { Event::Tick } else { Event::FolderChanged },
         }
@@ -250,7 +261,7 @@ impl Daemon {
             let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&mut mill)));
             (mill, worked)
         });
-        let (mill, worked) = worked.await?;
+        let (mill, worked) = self.watchdog.attend(worked).await?;
         self.mill = Some(mill);
         worked.unwrap_or_else(|_| Err(anyhow::anyhow!("the build broke off; please report this as a bug")))
     }
@@ -267,10 +278,6 @@ impl Daemon {
                 if self.held.take().is_some() {
                     tracing::info!("nothing is held back any more");
                 }
-                tell_service_manager(&[NotifyState::Status(&format!(
-                    "{} digests, {} items",
-                    site.digests, site.items
-                ))]);
                 self.next_moment = outcome.next;
                 // At the start nobody waits for a file that was changed long ago.
                 let changed = outcome.changes.newest.filter(|_| self.is_running);
@@ -287,6 +294,7 @@ impl Daemon {
                 self.tell_held(held);
             }
         }
+        self.report.tell();
     }
 
     /// Says what is held back, once for each change.
@@ -304,7 +312,6 @@ impl Daemon {
             tracing::error!("held back: {entry}");
         }
         tracing::error!("the old site stays: {held}. Mend the digests, or let it through: {way_out}");
-        tell_service_manager(&[NotifyState::Status(&status(&held))]);
         self.held = Some(held.fingerprint);
     }
 
@@ -313,6 +320,7 @@ impl Daemon {
         // Not at once again: what waits is asked for with the next look.
         self.next_moment = self.next_moment.map(|moment| moment.max(Utc::now() + chrono::TimeDelta::seconds(60)));
         self.report.failed(&reason);
+        self.report.tell();
         if self.failing.as_ref() != Some(&reason) {
             tracing::error!(%reason, "the old site stays");
             self.failing = Some(reason);
@@ -331,20 +339,6 @@ impl Daemon {
         tracing::info!("configuration reloaded");
         tell_service_manager(&[NotifyState::Ready]);
     }
-}
-
-/// What is held back, and which entries, on one line that the service manager takes.
-fn status(held: &Held) -> String {
-    let mut status = format!("held back: {held}");
-    for (told, entry) in held.entries.iter().enumerate() {
-        let entry = format!("; {entry}");
-        if status.len() + entry.len() > MOST_TOLD {
-            let _ = write!(status, "; and {} more, see `feedmill confirm --list`", held.entries.len() - told);
-            break;
-        }
-        status.push_str(&entry);
-    }
-    status
 }
 
 /// Tells systemd, if it started us and listens (`sd_notify(3)`).

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::learnt::{Given, Memory};
 use crate::digest::{Digest, Item, Keyed, Section, Volume};
 use crate::finding::{Code, Finding, Place};
+use crate::pulse::Pulse;
 use crate::spool::{Aside, Spool};
 use recognition::{Absent, Families, Family, Read};
 use seconds::Seconds;
@@ -583,7 +584,8 @@ impl Ledger {
     /// Commits the digests of a large folder some at a time, from the oldest on, when nothing was published before: so that its
     /// first look takes little more memory than what stays. Whoever settles and commits all of them next gets what would have
     /// come out at once, and what could not be written is written with that commit.
-    pub fn begin(&mut self, digests: &[Keyed], memory: &Memory, now: DateTime<Utc>, options: &Options) {
+    /// `pulse` beats for each portion.
+    pub fn begin(&mut self, digests: &[Keyed], memory: &Memory, now: DateTime<Utc>, options: &Options, pulse: &Pulse) {
         if !self.records.is_empty() || !self.shown.is_empty() {
             return;
         }
@@ -601,6 +603,7 @@ impl Ledger {
             }
             let rows = self.take_in(changes, memory, Snapshot::default());
             self.unwritten.push(rows);
+            pulse.beat();
         }
     }
 

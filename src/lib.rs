@@ -14,6 +14,7 @@ pub mod finding;
 pub mod http;
 pub mod ledger;
 pub mod library;
+pub mod pulse;
 pub mod readership;
 pub mod site;
 pub mod spool;

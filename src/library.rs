@@ -21,6 +21,7 @@ use rayon::prelude::*;
 use crate::digest::learnt::Memory;
 use crate::digest::{self, Digest, Headings, Keyed, Learnt, Lesson, Outcome, Rules, Surroundings, Tally, Text, Volume};
 use crate::finding::{Code, Counts, Finding, Place};
+use crate::pulse::Pulse;
 use crate::spool::{Aside, Spool};
 use family::{Family, names, remember, was_given};
 use scan::{Listed, Listing, Sight, Stamp};
@@ -108,6 +109,8 @@ pub struct Library {
     rules: Rules,
     /// Where texts are laid aside.
     spool: Option<Arc<Spool>>,
+    /// A beat for each file that is read, and for each that is understood.
+    pulse: Pulse,
     files: BTreeMap<String, File>,
     folder_findings: Vec<Finding>,
     /// The digests of `files` by their keys.
@@ -129,6 +132,7 @@ impl Library {
             options,
             rules,
             spool: None,
+            pulse: Pulse::default(),
             files: BTreeMap::new(),
             folder_findings: Vec::new(),
             families: BTreeMap::new(),
@@ -143,6 +147,11 @@ impl Library {
     /// Has the texts of digests wait on disk instead of in memory.
     pub fn lay_aside(&mut self, spool: Arc<Spool>) {
         self.spool = Some(spool);
+    }
+
+    /// Tells somebody how far a look has come.
+    pub fn set_pulse(&mut self, pulse: Pulse) {
+        self.pulse = pulse;
     }
 
     /// Goes on from what an earlier run learnt.
@@ -262,6 +271,7 @@ impl Library {
     fn prepare(&self, listed: &Listed, keeps_text: bool) -> (Pending, Option<(Lesson, Headings)>) {
         let Listed { path, file, mut stamp } = listed.clone();
         stamp.note_reading();
+        self.pulse.beat();
         let text = self.text(&file, &path);
         let lesson = text.as_ref().ok().and_then(|text| guarded(&path, || text.lesson(&self.rules)).ok().flatten());
         (Pending { path, file, stamp, text: Some(text).filter(|_| keeps_text), lesson: None }, lesson)
@@ -313,6 +323,7 @@ impl Library {
     /// file that cannot be used they are the last good ones.
     fn understand(&self, pending: &mut Pending, today: NaiveDate) -> Understood {
         let Pending { path, file, text, .. } = pending;
+        self.pulse.beat();
         let text = text.take().unwrap_or_else(|| self.text(file, path));
         let first_seen = self.memory.first_seen.get(path).copied();
         let surroundings = Surroundings { learnt: Some(&self.learnt), first_seen: Some(first_seen.unwrap_or(today)) };

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
+use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -31,22 +32,30 @@ pub(super) fn run(arguments: &Serve) -> anyhow::Result<ExitCode> {
 
 async fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
     let options = options_for(&arguments.making, arguments.listen)?;
+    let given = given_listener()?;
+    let listen = match &given {
+        Some(listener) => listener.local_addr().context("the socket of the service manager has no address")?,
+        None => options.listen,
+    };
     ensure!(
-        !arguments.preview || options.listen.ip().is_loopback(),
-        "a preview shows drafts, so it listens on this machine alone, and {} can be reached from others; write --listen 127.0.0.1:8080",
-        options.listen
+        !arguments.preview || listen.ip().is_loopback(),
+        "a preview shows drafts, so it listens on this machine alone, and {listen} can be reached from others; write --listen 127.0.0.1:8080"
     );
     // Fails early, before the port is taken.
     content_of(&options)?;
-    let listen = options.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let is_given = given.is_some();
+    let listener = match given {
+        Some(listener) => TcpListener::from_std(listener),
+        None => TcpListener::bind(listen).await,
+    };
+    let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
     let admin = match &options.admin {
         Some(admin) => Some(listen_for_operators(admin).await?),
         None => None,
     };
     let address = listener.local_addr().context("the listener has no address")?;
+    let place = Place { address, is_given, begun_with: options.clone() };
     let signals = Signals::new()?;
-    let begun_with = options.clone();
     let listeners = Listeners { public: listener, admin };
     let daemon = Daemon::start(daemon_options(options, arguments, address)?, listeners).await?;
     let mut out = std::io::stdout();
@@ -55,7 +64,39 @@ async fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
     let (requests, receiver) = mpsc::channel(4);
     tokio::select! {
         ended = daemon.run(receiver) => ended.map(|()| ExitCode::SUCCESS),
-        () = signals.ask(requests, arguments, &begun_with, address) => Ok(ExitCode::from(CUT_SHORT)),
+        () = signals.ask(requests, arguments, &place) => Ok(ExitCode::from(CUT_SHORT)),
+    }
+}
+
+/// The socket that the service manager holds for us (`feedmill.socket`): it stays open while we are started again, so that
+/// nobody is refused meanwhile.
+fn given_listener() -> anyhow::Result<Option<std::net::TcpListener>> {
+    let mut given = ListenFd::from_env();
+    ensure!(given.len() < 2, "the service manager hands over {} sockets, and one can be served", given.len());
+    let listener = given.take_tcp_listener(0).context("the service manager hands over no socket for TCP")?;
+    if let Some(listener) = &listener {
+        listener.set_nonblocking(true).context("the socket of the service manager cannot be used")?;
+        tracing::info!("the service manager holds the socket; server.listen counts for nothing");
+    }
+    Ok(listener)
+}
+
+/// Where the server listens, and what else lasts until it is started again.
+struct Place {
+    address: SocketAddr,
+    /// Whether the service manager chose it.
+    is_given: bool,
+    begun_with: config::Options,
+}
+
+impl Place {
+    /// Newer options, as far as they take effect now. What does not is told.
+    fn reloaded(&self, newer: config::Options) -> config::Options {
+        let keys = self.begun_with.at_next_start(&newer);
+        for key in keys.iter().filter(|key| !(self.is_given && **key == "server.listen")) {
+            tracing::warn!("{key} is another now; it takes effect with the next start");
+        }
+        self.begun_with.reloaded(newer)
     }
 }
 
@@ -115,18 +156,12 @@ impl Signals {
     }
 
     /// Turns signals into requests; done at the second signal to stop.
-    async fn ask(
-        mut self,
-        requests: mpsc::Sender<Request>,
-        arguments: &Serve,
-        begun_with: &config::Options,
-        address: SocketAddr,
-    ) {
+    async fn ask(mut self, requests: mpsc::Sender<Request>, arguments: &Serve, place: &Place) {
         loop {
             let request = tokio::select! {
                 _ = self.terminate.recv() => Some(Request::Stop),
                 _ = self.interrupt.recv() => Some(Request::Stop),
-                _ = self.hang_up.recv() => reload(arguments, begun_with, address),
+                _ = self.hang_up.recv() => reload(arguments, place),
             };
             let Some(request) = request else { continue };
             let stop = matches!(request, Request::Stop);
@@ -144,15 +179,10 @@ impl Signals {
 }
 
 /// The options of the configuration as it is now; a wrong one is told, and the old one stays.
-fn reload(arguments: &Serve, begun_with: &config::Options, address: SocketAddr) -> Option<Request> {
+fn reload(arguments: &Serve, place: &Place) -> Option<Request> {
     daemon::tell_service_manager(&[NotifyState::Reloading]);
-    let newer = options_for(&arguments.making, arguments.listen).map(|newer| {
-        for key in begun_with.at_next_start(&newer) {
-            tracing::warn!("{key} is another now; it takes effect with the next start");
-        }
-        begun_with.reloaded(newer)
-    });
-    match newer.and_then(|options| daemon_options(options, arguments, address)) {
+    let newer = options_for(&arguments.making, arguments.listen).map(|newer| place.reloaded(newer));
+    match newer.and_then(|options| daemon_options(options, arguments, place.address)) {
         Ok(options) => Some(Request::Reload(Box::new(options))),
         Err(error) => {
             tracing::error!(reason = format!("{error:#}"), "the new configuration is refused; the old one stays");

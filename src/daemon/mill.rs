@@ -10,6 +10,7 @@ use super::preview;
 use crate::finding::{Counts, Finding};
 use crate::ledger::{self, Held, Judgement, Ledger, Snapshot, guard, hold};
 use crate::library::{self, Changes, Library};
+use crate::pulse::Pulse;
 use crate::site::{self, Site};
 
 /// What a turn works with.
@@ -34,6 +35,8 @@ pub struct Mill {
     ledger: Ledger,
     /// Why the ledger could not be written the last time.
     unwritten: Option<String>,
+    /// A beat for each step of a turn that takes long.
+    pulse: Pulse,
 }
 
 /// What came out of a turn.
@@ -136,7 +139,13 @@ impl Mill {
                 "neither the state folder nor that of temporary files takes a file: texts stay in memory"
             ),
         }
-        Mill { options, library, ledger, unwritten: None }
+        Mill { options, library, ledger, unwritten: None, pulse: Pulse::default() }
+    }
+
+    /// Tells somebody how far a turn has come.
+    pub fn set_pulse(&mut self, pulse: &Pulse) {
+        self.library.set_pulse(pulse.clone());
+        self.pulse = pulse.clone();
     }
 
     /// The options it works with.
@@ -152,13 +161,14 @@ impl Mill {
     /// Goes on with other options: ids, times and last good versions stay what they were; the files are read again, for the
     /// rules may be others.
     pub fn reload(self, options: Options) -> Mill {
-        let Mill { options: before, mut library, ledger, .. } = self;
+        let Mill { options: before, mut library, ledger, pulse, .. } = self;
         let same_folder = before.content == options.content;
         let mut mill = Mill::with_ledger(options, ledger);
         if same_folder {
             library.set_rules(mill.options.library.clone(), mill.options.site.rules.clone());
             mill.library = library;
         }
+        mill.set_pulse(&pulse);
         mill
     }
 
@@ -197,7 +207,7 @@ impl Mill {
             });
         }
         let seen_at = if is_preview { preview::moment(self.library.digests(), now) } else { now };
-        self.ledger.begin(self.library.digests(), self.library.memory(), seen_at, &options.ids);
+        self.ledger.begin(self.library.digests(), self.library.memory(), seen_at, &options.ids, &self.pulse);
         let (settlement, change) = self.ledger.settle(self.library.digests(), seen_at, &options.ids);
         let previewed = is_preview.then(|| preview::with_findings(options, &self.library, &settlement, today));
         let options = previewed.as_ref().unwrap_or(options);

@@ -1,13 +1,17 @@
-//! What operators are told of the daemon: kept up to date by the loop, after each turn.
+//! What operators are told of the daemon: kept up to date by the loop, after each turn, and as the one line that
+//! `systemctl status` shows.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use chrono::Utc;
+use chrono::{SubsecRound as _, Utc};
+use sd_notify::NotifyState;
 use tokio::sync::watch;
 
 use super::mill::{Outcome, Verdict};
-use super::{Options, summary};
+use super::{Options, summary, tell_service_manager};
+use crate::finding::Counts;
 use crate::http::metrics::Meters;
 use crate::http::status::{Change, Findings, HeldBack, Look, SiteStatus, Status};
 use crate::ledger::Held;
@@ -17,7 +21,13 @@ use crate::site::Site;
 pub struct Report {
     status: watch::Sender<Arc<Status>>,
     meters: Meters,
+    /// What the service manager was told last.
+    told: String,
 }
+
+/// So many bytes of held entries are told to the service manager, which drops what has more than 4 096 (`sd_notify(3)`). The
+/// log and the state folder tell of all.
+const MOST_TOLD: usize = 3_000;
 
 impl Report {
     /// One of a daemon that begins.
@@ -35,12 +45,21 @@ impl Report {
             failing: None,
             unwritten: None,
         };
-        Report { status: watch::channel(Arc::new(status)).0, meters: Meters::default() }
+        Report { status: watch::channel(Arc::new(status)).0, meters: Meters::default(), told: String::new() }
     }
 
     /// For those who tell operators.
     pub fn subscribe(&self) -> (watch::Receiver<Arc<Status>>, Meters) {
         (self.status.subscribe(), self.meters.clone())
+    }
+
+    /// Tells the service manager, if anything is another than before.
+    pub fn tell(&mut self) {
+        let line = line(&self.status.borrow());
+        if line != self.told {
+            tell_service_manager(&[NotifyState::Status(&line)]);
+            self.told = line;
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Status)) {
@@ -123,6 +142,45 @@ impl Report {
         let obstacle = obstacle.map(str::to_owned);
         self.change(|status| status.watch = obstacle);
     }
+}
+
+/// How the daemon fares, on one line.
+fn line(status: &Status) -> String {
+    let Status { site, findings, change, failing, unwritten, held, .. } = status;
+    let mut line = String::new();
+    if let Some(held) = held {
+        let _ = write!(line, "{}; ", held_line(held));
+    }
+    if let Some(reason) = failing {
+        let _ = write!(line, "the old site stays: {reason}; ");
+    }
+    if let Some(reason) = unwritten {
+        let _ = write!(line, "the ledger cannot be written: {reason}; ");
+    }
+    let _ = write!(line, "{} digests, {} items", site.digests, site.items);
+    if let Some(Change { at, changed, removed, .. }) = change {
+        let _ = write!(line, "; last change {}: {changed}", at.trunc_subsecs(0));
+        if removed != "none" {
+            let _ = write!(line, ", removed: {removed}");
+        }
+    }
+    let Findings { errors, warnings, notes, .. } = *findings;
+    let _ = write!(line, "; {}", Counts { errors, warnings, notes });
+    line
+}
+
+/// What is held back, and which entries, as far as the service manager takes it.
+fn held_line(held: &HeldBack) -> String {
+    let mut line = format!("held back: {}", held.summary);
+    for (told, entry) in held.entries.iter().enumerate() {
+        let entry = format!("; {entry}");
+        if line.len() + entry.len() > MOST_TOLD {
+            let _ = write!(line, "; and {} more, see `feedmill confirm --list`", held.entries.len() - told);
+            break;
+        }
+        line.push_str(&entry);
+    }
+    line
 }
 
 fn site_status(options: &Options) -> SiteStatus {

@@ -147,6 +147,10 @@ impl From<TcpListener> for Listeners {
 /// How long accepting pauses after an error: usually there are no file descriptors, and asking again at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// So long a stop hears what accepted connections ask, before it closes those that ask nothing: one that was accepted last has
+/// not had the time to, and would be closed without an answer.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// The most threads that answer. Each is told of every connection that comes, and one of them takes it; so beyond some, more
 /// threads cost more than they answer.
 const MOST_THREADS: usize = 8;
@@ -347,6 +351,9 @@ async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::i
         });
     }
     drop(listener);
+    if graceful.count() > 0 {
+        tokio::time::sleep(LAST_WORDS).await;
+    }
     let drain_timeout = options.borrow().drain_timeout;
     if tokio::time::timeout(drain_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!(seconds = drain_timeout.as_secs(), "closed connections that were still busy");

@@ -1,7 +1,12 @@
 //! The program itself: arguments, exit codes, standard output, signals.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
+
+use clap::CommandFactory as _;
+use feedmill::cli::Cli;
 
 use crate::harness::{Folder, digest, feedmill};
 
@@ -98,6 +103,29 @@ fn check_of_one_file() {
     assert_eq!((run.status.code(), text(&run.stdout)), (Some(0), String::new()));
 }
 
+#[test]
+fn manual_and_completions_know_every_command() {
+    let folder = Folder::new();
+    let pages = folder.file("man");
+    assert!(feedmill(&["man", "--output", pages.to_str().unwrap()]).status.success());
+    let scripts = ["bash", "zsh", "fish"].map(|shell| text(&feedmill(&["completions", shell]).stdout));
+    let program = std::fs::read_to_string(pages.join("feedmill.1")).unwrap();
+    for command in Cli::command().get_subcommands() {
+        let name = command.get_name();
+        let page = std::fs::read_to_string(pages.join(format!("feedmill-{name}.1"))).unwrap();
+        assert!(page.contains(&command.get_about().unwrap().to_string()), "{page}");
+        assert!(program.contains(&format!("feedmill\\-{name}(1)")), "{program}");
+        assert!(scripts.iter().all(|script| script.contains(name)), "{name}");
+    }
+}
+
+fn ask(mut stream: TcpStream, path: &str) -> String {
+    let mut answer = String::new();
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 /// A daemon as a process.
 struct Process {
     child: Child,
@@ -106,13 +134,22 @@ struct Process {
 
 impl Process {
     fn start(arguments: &[&str]) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_feedmill"))
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_feedmill"));
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(arguments);
+        Process::spawn(command)
+    }
+
+    /// As a service manager starts it that holds its socket.
+    fn start_with_socket(socket: &TcpListener, content: &str) -> Process {
+        let mut command = Command::new("sh");
+        let script = r#"LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" serve "$1" --listen 192.0.2.1:1 3<&0 </dev/null"#;
+        command.args(["-c", script, env!("CARGO_BIN_EXE_feedmill"), content]);
+        command.stdin(OwnedFd::from(socket.try_clone().unwrap()));
+        Process::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Process {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap().trim_end_matches('/').to_owned();
@@ -120,11 +157,11 @@ impl Process {
     }
 
     fn get(&self, path: &str) -> String {
-        let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
-        std::io::Write::write_all(&mut stream, format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        ask(self.connect(), path)
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.address).unwrap()
     }
 
     fn signal(&self, name: &str) {
@@ -360,4 +397,41 @@ fn a_configured_state_folder_that_is_elsewhere_stops_no_check() {
     let config = folder.file("feedmill.yaml");
     let run = feedmill(&["check", "--config", config.to_str().unwrap(), folder.path().to_str().unwrap()]);
     assert_eq!((run.status.code(), text(&run.stderr)), (Some(0), String::new()));
+}
+
+#[test]
+fn the_socket_of_a_service_manager_is_served_and_outlasts_a_restart() {
+    let (folder, socket) = (sample(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let first = Process::start_with_socket(&socket, folder.path().to_str().unwrap());
+    assert_eq!(first.address, socket.local_addr().unwrap().to_string());
+    assert!(first.get("/rss.xml").contains("<title>One</title>"));
+    first.signal("TERM");
+    assert_eq!(first.end().0, Some(0));
+    let waits = TcpStream::connect(socket.local_addr().unwrap()).unwrap();
+    let second = Process::start_with_socket(&socket, folder.path().to_str().unwrap());
+    assert!(ask(waits, "/rss.xml").contains("<title>One</title>"));
+    second.signal("TERM");
+    let (code, log) = second.end();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("the service manager holds the socket"), "{log}");
+}
+
+#[test]
+fn whoever_connected_just_before_a_stop_is_answered() {
+    let folder = sample();
+    let mut process = Process::start(&[folder.path().to_str().unwrap()]);
+    let mut log = BufReader::new(process.child.stderr.take().unwrap());
+    // Answered in turn, so that those before it are accepted when it has its answer.
+    let connections: Vec<TcpStream> = (0..20).map(|_| process.connect()).collect();
+    process.get("/healthz");
+    process.signal("TERM");
+    let mut line = String::new();
+    while !line.contains("stopping") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0, "it ended without saying so");
+    }
+    for connection in connections {
+        assert!(ask(connection, "/healthz").contains("200 OK"));
+    }
+    assert_eq!(process.child.wait().unwrap().code(), Some(0));
 }

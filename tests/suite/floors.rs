@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules of each floor, from the ground up. ARCHITECTURE.md tells why.
 const FLOORS: [&[&str]; 9] = [
-    &["finding", "cli", "spool"],
+    &["finding", "cli", "spool", "pulse"],
     &["digest"],
     &["library", "ledger", "readership"],
     &["feed"],

@@ -7,6 +7,7 @@ use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use feedmill::digest::learnt::Memory;
 use feedmill::digest::{self, Digest, Keyed, Outcome, Rules};
 use feedmill::ledger::{Identity, Ledger, Options, Settlement, Snapshot, derived_ids};
+use feedmill::pulse::Pulse;
 use proptest::prelude::*;
 
 fn digest(path: &str, text: &str) -> Keyed {
@@ -118,12 +119,12 @@ fn a_large_folder_is_settled_some_at_a_time_as_it_would_be_at_once() {
     let (options, memory) = (Options::default(), Memory::default());
     let (at_once, changes) = Ledger::default().settle(&files, now, &options);
     let mut ledger = Ledger::default();
-    ledger.begin(&files, &memory, now, &options);
+    ledger.begin(&files, &memory, now, &options, &Pulse::default());
     let (settlement, rest) = ledger.settle(&files, now, &options);
     assert!(rest.entries.len() < changes.entries.len() / 2, "most of it was committed");
     assert_eq!(settlement, at_once);
     ledger.commit(rest, &memory, Snapshot::default()).unwrap();
-    ledger.begin(&files[1..], &memory, now, &options);
+    ledger.begin(&files[1..], &memory, now, &options, &Pulse::default());
     assert_eq!(ledger.settle(&files, now, &options).1.entries.len(), 0, "what was published once goes on as it is");
 }
 
