@@ -1,8 +1,10 @@
 //! The program itself: arguments, exit codes, standard output, signals.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, Stdio};
 
 use clap::CommandFactory as _;
@@ -434,4 +436,31 @@ fn whoever_connected_just_before_a_stop_is_answered() {
         assert!(ask(connection, "/healthz").contains("200 OK"));
     }
     assert_eq!(process.child.wait().unwrap().code(), Some(0));
+}
+
+/// sd-daemon(3): the journal takes the priority from the front of a line.
+#[test]
+fn lines_for_the_journal_begin_with_their_priority_and_others_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let content = Folder::with([("a.md", "# 2025-05-22\n\n## News\n\n### One\n\n[Link](https://example.org/)\n")]);
+    let lines = |is_journal: bool| {
+        let path = folder.path().join(format!("{is_journal}"));
+        let file = std::fs::File::create(&path).unwrap();
+        let own = file.metadata().unwrap();
+        let stream = format!("{}:{}", own.dev(), own.ino() + u64::from(!is_journal));
+        let output = folder.path().join(format!("out-{is_journal}"));
+        let arguments = [OsStr::new("build"), content.path().as_os_str(), OsStr::new("--output"), output.as_os_str()];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_feedmill"));
+        let status = command.args(arguments).env("JOURNAL_STREAM", stream).stderr(file).status().unwrap();
+        assert!(status.success());
+        std::fs::read_to_string(path).unwrap()
+    };
+    let told = lines(true);
+    assert!(
+        told.lines().all(|line| line.starts_with("<6>") || line.starts_with("<4>"))
+            && told.contains("<6>site written digests=1"),
+        "{told}"
+    );
+    let told = lines(false);
+    assert!(told.contains(" INFO site written") && !told.contains("<6>"), "{told}");
 }
