@@ -269,7 +269,7 @@ impl Daemon {
                 if self.held.take().is_some() {
                     tracing::info!("nothing is held back any more");
                 }
-                self.status.shows(&site);
+                self.status.shows(site.digests, site.items);
                 self.next_moment = outcome.next;
                 self.site.send_replace(Arc::from(site));
             }
