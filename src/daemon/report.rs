@@ -23,11 +23,16 @@ pub struct Report {
     meters: Meters,
     /// What the service manager was told last.
     told: String,
+    /// Whether a first look was; what it finds is no change.
+    has_begun: bool,
 }
 
 /// So many bytes of held entries are told to the service manager, which drops what has more than 4 096 (`sd_notify(3)`). The
 /// log and the state folder tell of all.
 const MOST_TOLD: usize = 3_000;
+
+/// So many bytes the whole line has at most.
+const LONGEST: usize = 4_000;
 
 impl Report {
     /// One of a daemon that begins.
@@ -45,7 +50,12 @@ impl Report {
             failing: None,
             unwritten: None,
         };
-        Report { status: watch::channel(Arc::new(status)).0, meters: Meters::default(), told: String::new() }
+        Report {
+            status: watch::channel(Arc::new(status)).0,
+            meters: Meters::default(),
+            told: String::new(),
+            has_begun: false,
+        }
     }
 
     /// For those who tell operators.
@@ -76,7 +86,7 @@ impl Report {
     }
 
     /// What a turn found and what it took, whatever readers see of it.
-    pub fn found(&self, outcome: &Outcome) {
+    pub fn found(&mut self, outcome: &Outcome) {
         let now = Utc::now();
         match &outcome.unwritten {
             Some(_) => drop(self.meters.ledger_failures.inc()),
@@ -87,6 +97,7 @@ impl Report {
         if is_shown {
             self.meters.rebuilds.observe(outcome.elapsed.as_secs_f64());
         }
+        let is_change = std::mem::replace(&mut self.has_begun, true) && is_shown && outcome.changes.any();
         self.change(|status| {
             status.look.at = now;
             status.look.instant = Instant::now();
@@ -94,7 +105,7 @@ impl Report {
             status.unwritten.clone_from(&outcome.unwritten);
             let (counts, worst) = (outcome.findings, outcome.worst.clone());
             status.findings = Findings { errors: counts.errors, warnings: counts.warnings, notes: counts.notes, worst };
-            if is_shown && outcome.changes.any() {
+            if is_change {
                 let (changed, removed) = (summary(&outcome.changes.changed), summary(&outcome.changes.removed));
                 let took_ms = u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX);
                 status.change = Some(Change { at: now, changed, removed, took_ms });
@@ -144,29 +155,40 @@ impl Report {
     }
 }
 
-/// How the daemon fares, on one line.
+/// How the daemon fares, on one line whatever files are called: what stands on the next is another message to the service
+/// manager.
 fn line(status: &Status) -> String {
     let Status { site, findings, change, failing, unwritten, held, .. } = status;
     let mut line = String::new();
-    if let Some(held) = held {
-        let _ = write!(line, "{}; ", held_line(held));
-    }
     if let Some(reason) = failing {
         let _ = write!(line, "the old site stays: {reason}; ");
+    }
+    if let Some(held) = held {
+        let _ = write!(line, "{}; ", held_line(held));
     }
     if let Some(reason) = unwritten {
         let _ = write!(line, "the ledger cannot be written: {reason}; ");
     }
-    let _ = write!(line, "{} digests, {} items", site.digests, site.items);
-    if let Some(Change { at, changed, removed, .. }) = change {
-        let _ = write!(line, "; last change {}: {changed}", at.trunc_subsecs(0));
-        if removed != "none" {
-            let _ = write!(line, ", removed: {removed}");
-        }
+    if site.is_whole {
+        let _ = write!(line, "{} digests, {} items; ", site.digests, site.items);
+    }
+    match change {
+        Some(change) => drop(write!(line, "last change {}: {}", change.at.trunc_subsecs(0), names(change))),
+        None => line.push_str("unchanged since the start"),
     }
     let Findings { errors, warnings, notes, .. } = *findings;
     let _ = write!(line, "; {}", Counts { errors, warnings, notes });
+    let mut line = line.replace(char::is_control, " ");
+    line.truncate(line.floor_char_boundary(LONGEST));
     line
+}
+
+fn names(change: &Change) -> String {
+    match (change.changed.as_str(), change.removed.as_str()) {
+        (changed, "none") => changed.to_owned(),
+        ("none", removed) => format!("removed {removed}"),
+        (changed, removed) => format!("{changed}, removed {removed}"),
+    }
 }
 
 /// What is held back, and which entries, as far as the service manager takes it.
@@ -186,4 +208,62 @@ fn held_line(held: &HeldBack) -> String {
 fn site_status(options: &Options) -> SiteStatus {
     let feeds = &options.mill.site.feeds;
     SiteStatus { title: feeds.title.clone(), base_url: feeds.base_url.clone(), ..SiteStatus::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn status() -> Status {
+        let now = DateTime::UNIX_EPOCH;
+        Status {
+            version: "1",
+            started: now,
+            site: SiteStatus { digests: 2, items: 30, is_whole: true, ..SiteStatus::default() },
+            look: Look { at: now, instant: Instant::now(), interval: Duration::from_secs(30) },
+            change: None,
+            findings: Findings::default(),
+            held: None,
+            watch: None,
+            failing: None,
+            unwritten: None,
+        }
+    }
+
+    fn change(changed: &str, removed: &str) -> Option<Change> {
+        Some(Change { at: DateTime::UNIX_EPOCH, changed: changed.to_owned(), removed: removed.to_owned(), took_ms: 1 })
+    }
+
+    #[test]
+    fn the_line_tells_what_is_shown_what_changed_and_what_is_wrong() {
+        assert_eq!(line(&status()), "2 digests, 30 items; unchanged since the start; no findings");
+        let wrong = Status {
+            change: change("2026-03-03.md", "none"),
+            findings: Findings { errors: 1, notes: 2, ..Findings::default() },
+            unwritten: Some("disk full".to_owned()),
+            failing: Some("no such folder".to_owned()),
+            ..status()
+        };
+        assert_eq!(
+            line(&wrong),
+            "the old site stays: no such folder; the ledger cannot be written: disk full; 2 digests, 30 items; \
+             last change 1970-01-01 00:00:00 UTC: 2026-03-03.md; findings: 1 error, 2 notes"
+        );
+        let held = HeldBack { summary: "6 of 20".to_owned(), entries: vec!["vanishes: a".to_owned()] };
+        let at_start = Status { held: Some(held), site: SiteStatus::default(), ..status() };
+        assert_eq!(line(&at_start), "held back: 6 of 20; vanishes: a; unchanged since the start; no findings");
+        assert!(line(&Status { change: change("none", "a.md"), ..status() }).contains(": removed a.md;"));
+    }
+
+    #[test]
+    fn no_name_of_a_file_makes_a_second_line_or_one_that_is_dropped() {
+        let name = format!("x\nREADY=1\r{}.md", "长".repeat(2_000));
+        let line = line(&Status { change: change(&name, "none"), ..status() });
+        assert!(line.contains("x READY=1 长") && !line.contains(char::is_control), "{line}");
+        assert!(line.len() <= LONGEST, "{}", line.len());
+    }
 }
