@@ -120,3 +120,93 @@ fn folders_are_relative_to_the_file() {
     assert_eq!(options.content.unwrap(), folder.file("etc/../digests"));
     assert_eq!(options.state.unwrap(), folder.file("etc/state"));
 }
+
+/// Every key with another value than its default.
+const OTHERS: &str = r##"
+site: {title: x, description: x, language: fr, authors: [x], base_url: "https://example.org/"}
+content: {folder: x, extensions: [txt], include: [x], ignore: [x], max_file_bytes: 1, max_items: 1, max_nesting: 9}
+dates: {sources: [path], pattern: "%Y", issue: {number: 1, date: 2025-01-01, days: 7}}
+sections:
+  known: [{slug: x}]
+  unknown: {slug: rest, title: Rest}
+  level: 2
+  skip: [x]
+  retired: [{slug: y, since: 2025-01-01}]
+  moved: {a: b}
+items: {form: list, prose: skip, dedupe: "off", skip: [x], labels: [x]}
+links: {base: "https://example.org/", tracking: [x], tracking_fragments: [x]}
+time: {timezone: Asia/Shanghai, publish_at: "09:00"}
+ids: {authority: example.org, date: "2024"}
+guard: {share_percent: 1, entries: 1}
+retractions: {days: 1, label: x}
+feeds: {days: 1, digests: 1, max_bytes: 1}
+look:
+  accent: "#000001"
+  paper: "#fffffe"
+  ink: "#000002"
+  dark_accent: "#fffffd"
+  dark_paper: "#000003"
+  dark_ink: "#fffffc"
+  logo: x.png
+  footer: x
+  stylesheet: x.css
+server:
+  listen: 127.0.0.1:1
+  max_age_seconds: 1
+  deltas: false
+  header_seconds: 1
+  stall_seconds: 1
+  drain_seconds: 20
+  max_head_bytes: 9000
+  max_headers: 1
+  max_connections: 1
+  connections_per_address: 1
+  full_answers_per_hour: 1
+  full_answers_at_once: 1
+  trusted_proxies: [127.0.0.1]
+  access_log: x
+admin: {listen: "127.0.0.1:2"}
+readership: {keep_days: 1}
+watch: {interval_seconds: 1, pause_milliseconds: 1, patience_milliseconds: 1}
+state: {folder: x}
+"##;
+
+#[test]
+fn every_key_is_another_after_a_reload_or_is_told_to_wait_for_the_next_start() {
+    let waiting = [
+        "server.listen",
+        "server.max_connections",
+        "server.full_answers_per_hour",
+        "server.full_answers_at_once",
+        "admin.listen",
+        "state.folder",
+    ];
+    let folder = Folder::with([("x.png", "x"), ("x.css", "a{}")]);
+    let load = |yaml: &str| {
+        folder.write("feedmill.yaml", yaml);
+        config::load(Some(&folder.file("feedmill.yaml")), [], &Overrides::default()).expect(yaml)
+    };
+    let before = load("");
+    let others: serde_yaml::Value = serde_yaml::from_str(OTHERS).unwrap();
+    let known = serde_yaml::to_value(Config::default()).unwrap();
+    let mut seen = 0;
+    for (section, keys) in known.as_mapping().unwrap() {
+        for key in keys.as_mapping().unwrap().keys() {
+            let name = format!("{}.{}", section.as_str().unwrap(), key.as_str().unwrap());
+            let other = others[section].get(key).unwrap_or_else(|| panic!("{name} has no other value here"));
+            let value = serde_json::to_string(&serde_json::to_value(other).unwrap()).unwrap();
+            let newer = load(&format!("{}: {{{}: {value}}}\n", section.as_str().unwrap(), key.as_str().unwrap()));
+            let told = before.at_next_start(&newer);
+            let reloaded = format!("{:?}", before.reloaded(newer));
+            if waiting.contains(&name.as_str()) {
+                assert_eq!(told, [name.as_str()]);
+                assert_eq!(reloaded, format!("{before:?}"), "{name} waits and yet is another");
+                seen += 1;
+            } else {
+                assert_eq!(told, <[&str; 0]>::default(), "{name}");
+                assert_ne!(reloaded, format!("{before:?}"), "{name} changes nothing");
+            }
+        }
+    }
+    assert_eq!(seen, waiting.len());
+}
