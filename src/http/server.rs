@@ -8,7 +8,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
@@ -74,6 +74,9 @@ impl Default for Options {
 /// How long accepting pauses after an error: usually there are no file descriptors, and asking again at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a thread is silent about such errors after it has told of one.
+const ACCEPT_SILENCE: Duration = Duration::from_secs(60);
+
 /// The most threads that answer. Each is told of every connection that comes, and one of them takes it; so beyond some, more
 /// threads cost more than they answer.
 const MOST_THREADS: usize = 8;
@@ -138,6 +141,7 @@ async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::i
     let mut options = shared.options.clone();
     let mut builder = arrange(&listener, &options.borrow_and_update());
     let mut stopped = std::pin::pin!(shared.stop.cancelled());
+    let mut told: Option<Instant> = None;
     loop {
         let permit = tokio::select! {
             permit = shared.permits.clone().acquire_owned() => permit,
@@ -151,7 +155,10 @@ async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::i
         let (stream, peer) = match accepted {
             Ok((stream, peer)) => (stream, peer.ip().to_canonical()),
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if told.is_none_or(|told| told.elapsed() > ACCEPT_SILENCE) {
+                    told = Some(Instant::now());
+                    tracing::warn!(%error, "cannot accept connections; those who come have to wait");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -198,6 +205,8 @@ fn arrange(listener: &TcpListener, limits: &Options) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
+        // Who has said all and waits has not gone away.
+        .half_close(true)
         .header_read_timeout(limits.header_timeout)
         .max_headers(limits.max_headers)
         .max_buf_size(limits.max_head_bytes);
