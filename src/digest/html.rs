@@ -210,7 +210,7 @@ impl<'a> Renderer<'a> {
             notes: Vec::new(),
             numbers: HashMap::new(),
         };
-        body.walk(events);
+        body.walk(balanced(events));
         body.append_notes();
         let Body { mut events, raw, findings, .. } = body;
         let bytes: usize = events.iter().map(|event| if let Event::Text(text) = event { text.len() } else { 16 }).sum();
@@ -487,6 +487,41 @@ pub fn end_of(events: &[Spanned<'_>], start: usize) -> usize {
         }
     }
     events.len()
+}
+
+/// Events of which every beginning has its end and every end its beginning: where a text is divided into items within an emphasis,
+/// each has half of it.
+fn balanced(events: Vec<Spanned<'_>>) -> Vec<Spanned<'_>> {
+    let mut open: Vec<TagEnd> = Vec::new();
+    let is_whole = events.iter().all(|(event, _)| match event {
+        Event::Start(tag) => {
+            open.push(tag.to_end());
+            true
+        }
+        Event::End(end) => open.pop().is_some_and(|expected| expected == *end),
+        _ => true,
+    });
+    if is_whole && open.is_empty() {
+        return events;
+    }
+    open.clear();
+    let mut whole = Vec::with_capacity(events.len());
+    let end_of_all = events.last().map_or(0..0, |(_, span)| span.end..span.end);
+    for (event, span) in events {
+        match &event {
+            Event::Start(tag) => open.push(tag.to_end()),
+            Event::End(end) => {
+                let Some(at) = open.iter().rposition(|expected| expected == end) else { continue };
+                let inner = open.drain(at + 1..).rev();
+                whole.extend(inner.map(|end| (Event::End(end), span.clone())));
+                open.pop();
+            }
+            _ => {}
+        }
+        whole.push((event, span));
+    }
+    whole.extend(open.into_iter().rev().map(|end| (Event::End(end), end_of_all.clone())));
+    whole
 }
 
 /// An image that tells its own host nothing about the reader's page.

@@ -65,7 +65,8 @@ pub fn is_plainly_safe(text: &str) -> bool {
         && !has(b"\xBF\xBF")
 }
 
-/// The text on one line: runs of white space become one space, none at the ends; no characters without width.
+/// The text on one line: runs of white space become one space, none at the ends; no characters without width. What turns the
+/// direction around is closed at the end, so that it reaches no further, and what overrides it is left out (UAX #9).
 pub fn one_line(text: &str) -> String {
     line_of(text).into_owned()
 }
@@ -83,6 +84,7 @@ pub fn line_of(text: &str) -> Cow<'_, str> {
     }
     let mut line = String::with_capacity(text.len());
     let mut space = false;
+    let mut open = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
         let plain = run_on_one_line(rest.as_bytes());
@@ -94,7 +96,7 @@ pub fn line_of(text: &str) -> Cow<'_, str> {
             if character.is_whitespace() {
                 space = true;
             }
-            if character.is_whitespace() || is_invisible(character) {
+            if character.is_whitespace() || is_invisible(character) || !is_directed(character, &mut open) {
                 rest = &rest[length..];
                 continue;
             }
@@ -107,7 +109,23 @@ pub fn line_of(text: &str) -> Cow<'_, str> {
         line.push_str(&rest[..length]);
         rest = &rest[length..];
     }
+    line.extend(open.into_iter().rev());
     Cow::Owned(line)
+}
+
+/// Whether a character is kept, as far as directions go: all but overrides, and ends of what does not stand open. What it opens
+/// is added to what has to be closed.
+fn is_directed(character: char, open: &mut Vec<char>) -> bool {
+    const END: char = '\u{202C}';
+    const END_OF_ISOLATE: char = '\u{2069}';
+    match character {
+        '\u{202A}' | '\u{202B}' => open.push(END),
+        '\u{2066}'..='\u{2068}' => open.push(END_OF_ISOLATE),
+        '\u{202D}' | '\u{202E}' => return false,
+        END | END_OF_ISOLATE => return open.pop_if(|closes| *closes == character).is_some(),
+        _ => {}
+    }
+    true
 }
 
 /// Whether a text is on one line already, as far as its bytes show.
@@ -142,7 +160,8 @@ fn run_on_one_line(bytes: &[u8]) -> usize {
 
 /// Whether a text shows nothing: on one line it would be empty.
 pub fn is_blank(text: &str) -> bool {
-    text.chars().all(|c| c.is_whitespace() || is_invisible(c))
+    text.chars()
+        .all(|c| c.is_whitespace() || is_invisible(c) || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'))
 }
 
 /// Characters that take no room, and those that XML forbids.

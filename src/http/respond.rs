@@ -52,6 +52,10 @@ pub type Answer = Response<Full<Bytes>>;
 pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'sha256-K6RiRLCJ3dYpIPYEz8+c9ynPaEcjp90jj/Qxc82csLY='; connect-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; \
      img-src https: http:; media-src https: http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// Feeds and all else that a browser may be shown run and load nothing: a browser runs what an XML document has of XHTML. Its own
+/// view of such a document has a style.
+const DOCUMENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
 /// A cache may go on with an old page for a day while the server cannot be reached.
 const STALE_SECONDS: u32 = 86_400;
 
@@ -79,9 +83,10 @@ const REFUSING_DELTAS: [&str; 2] = ["feedparser/", "rss2email/"];
 
 /// Answers one request.
 pub fn respond(request: &Parts, site: &Site, options: &Options) -> Answer {
-    // RFC 9112, section 3.2: a request without Host is refused; hyper lets it through.
-    if request.version == Version::HTTP_11 && !request.headers.contains_key(header::HOST) {
-        return plain(StatusCode::BAD_REQUEST, "400: the request has no Host header\n");
+    // RFC 9112, section 3.2: without Host a request is refused, and with more than one; hyper lets both through.
+    let hosts = request.headers.get_all(header::HOST).iter().take(2).count();
+    if hosts > 1 || (hosts == 0 && request.version == Version::HTTP_11) {
+        return plain(StatusCode::BAD_REQUEST, "400: the request has no Host header, or several\n");
     }
     let path = site.without_root(request.uri.path());
     match request.method {
@@ -283,8 +288,9 @@ pub(super) fn plain(status: StatusCode, body: &'static str) -> Answer {
 
 fn safe(headers: &mut HeaderMap, kind: Kind) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let policy = if kind == Kind::Html { CONTENT_SECURITY_POLICY } else { DOCUMENT_POLICY };
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     if kind == Kind::Html {
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
         let name = HeaderName::from_static("referrer-policy");
         headers.insert(name, HeaderValue::from_static("strict-origin-when-cross-origin"));
     }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -24,7 +24,6 @@ use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::access::{Line, Log};
@@ -151,6 +150,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// not had the time to, and would be closed without an answer.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
+/// How long a thread is silent about such errors after it has told of one.
+const ACCEPT_SILENCE: Duration = Duration::from_secs(60);
+
 /// The most threads that answer. Each is told of every connection that comes, and one of them takes it; so beyond some, more
 /// threads cost more than they answer.
 const MOST_THREADS: usize = 8;
@@ -213,7 +215,7 @@ pub async fn serve(
     // With it the port is free as soon as the threads have stopped to accept.
     drop((listener, ended));
     let mut tidy = tokio::time::interval(limit::TIDY_INTERVAL);
-    let mut keep = tokio::time::interval_at(Instant::now() + KEEPING_INTERVAL, KEEPING_INTERVAL);
+    let mut keep = tokio::time::interval_at(tokio::time::Instant::now() + KEEPING_INTERVAL, KEEPING_INTERVAL);
     loop {
         tokio::select! {
             _ = all_ended.recv() => break,
@@ -301,6 +303,7 @@ async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::i
     let mut options = shared.options.clone();
     let mut builder = arrange(&listener, &options.borrow_and_update());
     let mut stopped = std::pin::pin!(shared.stop.cancelled());
+    let mut told: Option<Instant> = None;
     loop {
         let permit = tokio::select! {
             permit = shared.permits.clone().acquire_owned() => permit,
@@ -314,7 +317,10 @@ async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::i
         let (stream, peer) = match accepted {
             Ok((stream, peer)) => (stream, peer.ip().to_canonical()),
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                if told.is_none_or(|told| told.elapsed() > ACCEPT_SILENCE) {
+                    told = Some(Instant::now());
+                    tracing::warn!(%error, "cannot accept connections; those who come have to wait");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -371,6 +377,8 @@ fn bounded(limits: &Options) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
+        // Who has said all and waits has not gone away.
+        .half_close(true)
         .header_read_timeout(limits.header_timeout)
         .max_headers(limits.max_headers)
         .max_buf_size(limits.max_head_bytes);

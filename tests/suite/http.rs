@@ -29,7 +29,10 @@ async fn feeds_and_pages_have_their_types() {
         let answer = daemon.get(path, &[("Accept", "text/html,application/xhtml+xml")]).await;
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)), "{path}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-        assert_eq!(answer.header("content-security-policy").is_some(), media_type.starts_with("text/html"), "{path}");
+        // Pages have a script and pictures, all else that a browser may show runs and loads nothing.
+        let policy = answer.header("content-security-policy").unwrap();
+        assert_eq!(policy.contains("script-src"), media_type.starts_with("text/html"), "{path}");
+        assert!(policy.starts_with("default-src 'none'; "), "{path}");
     }
 }
 
@@ -542,6 +545,8 @@ async fn requests_that_are_none() {
     let long = format!("GET / HTTP/1.1\r\nHost: x\r\nCookie: {}\r\n\r\n", "x".repeat(40_000));
     for (bytes, status) in [
         ("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n", 400),
+        ("GET / HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n", 400),
         ("nonsense\r\n\r\n", 400),
         (many.as_str(), 431),
         (long.as_str(), 431),
@@ -697,6 +702,27 @@ async fn who_stops_reading_is_dropped_and_makes_room() {
     let mut taken = Vec::new();
     let ended = stalled.read_to_end(&mut taken);
     assert!(ended.is_err() || taken.len() < body(&daemon.site.borrow(), "/rss.xml").len());
+}
+
+/// Who has said all that he wants to say, and waits for the rest of a long answer, gets it: half-closed connections are closed
+/// by the server when it is done.
+#[tokio::test]
+async fn who_closes_his_half_still_gets_the_whole_answer() {
+    let daemon = large("first").serve_with(LARGE_FEEDS).await;
+    let slow = slow_reader(daemon.address);
+    std::io::Write::write_all(&mut &slow, b"GET /rss.xml HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    slow.shutdown(std::net::Shutdown::Write).unwrap();
+    slow.peek(&mut [0]).unwrap();
+    // The server has heard of it, because a later question was answered.
+    assert_eq!(daemon.get("/healthz", &[]).await.status, 200);
+    read_fast(&slow);
+    let read = move || {
+        let mut answer = Vec::new();
+        (&slow).read_to_end(&mut answer).map(|_| answer)
+    };
+    let answer = tokio::task::spawn_blocking(read).await.unwrap().unwrap();
+    let (answer, rest) = Answer::first_of(&answer);
+    assert!(answer.text() == body(&daemon.site.borrow(), "/rss.xml") && rest.is_empty());
 }
 
 /// Lets feeds be larger than all that the kernel holds for a slow reader, 4 MB by default (`tcp_wmem`).

@@ -9,6 +9,7 @@ mod config;
 mod digests;
 mod feeds;
 mod floors;
+mod fuzzing;
 mod harness;
 mod http;
 mod identity;

@@ -1,0 +1,3 @@
+//! What may not happen, whatever feedmill is given to read.
+
+pub mod judges;
