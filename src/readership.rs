@@ -7,6 +7,7 @@
 mod agent;
 mod sample;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -162,8 +163,7 @@ impl Feed {
 
     fn with_few_names(mut self) -> Feed {
         if self.readers.len() > MOST_NAMES {
-            let mut names: Vec<(String, u64)> = std::mem::take(&mut self.readers).into_iter().collect();
-            names.sort_by(|one, other| (other.1, &one.0).cmp(&(one.1, &other.0)));
+            let mut names = by_count(std::mem::take(&mut self.readers));
             let others: u64 = names.split_off(MOST_NAMES - 1).iter().map(|(_, count)| count).sum();
             self.readers = names.into_iter().collect();
             *self.readers.entry("others".to_owned()).or_default() += others;
@@ -209,7 +209,7 @@ impl Gathering {
         let (folder, document) = route.rsplit_once('/').unwrap_or(("", route));
         let feed = format!("{folder}/");
         let mut eager: Vec<&Reader> = readers.direct.readers().filter(|reader| reader.requests >= OFTEN).collect();
-        eager.sort_unstable_by_key(|reader| std::cmp::Reverse((reader.whole, reader.requests)));
+        eager.sort_unstable_by_key(|reader| Reverse((reader.whole, reader.requests)));
         self.pollers.extend(eager.iter().take(MOST_POLLERS).map(|reader| Poller {
             reader: reader.name.to_string(),
             feed: feed.clone(),
@@ -227,13 +227,13 @@ impl Gathering {
 }
 
 impl Day {
-    /// Subscribers by the name of the reader, of all feeds; who subscribes to two is there twice.
-    pub fn readers(&self) -> BTreeMap<String, u64> {
-        let mut all = BTreeMap::new();
+    /// Subscribers by the name of the reader, of all feeds, the most first; who subscribes to two is there twice.
+    pub fn readers(&self) -> Vec<(String, u64)> {
+        let mut all = BTreeMap::<String, u64>::new();
         for (name, count) in self.feeds.values().flat_map(|feed| &feed.readers) {
             *all.entry(name.clone()).or_default() += count;
         }
-        all
+        by_count(all)
     }
 
     /// The same day with what another process counted of it before.
@@ -247,6 +247,13 @@ impl Day {
         self.pollers = worst(self.pollers);
         self
     }
+}
+
+/// The most first, equal ones by name.
+fn by_count(counts: BTreeMap<String, u64>) -> Vec<(String, u64)> {
+    let mut counts: Vec<(String, u64)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    counts
 }
 
 /// Whoever gets a feed whole again and again costs most.

@@ -45,9 +45,7 @@ fn tell(out: &mut impl Write, day: &Day) -> io::Result<()> {
         let (all, share) = (feed.subscribers(), percent(feed.conditional, *requests));
         writeln!(out, "  {name:widest$}  {all:>11}  {hosted:>8}  {direct:>8}  {requests:>9}  {share:>9} %")?;
     }
-    let mut readers: Vec<(String, u64)> = day.readers().into_iter().collect();
-    readers.sort_by(|one, other| (other.1, &one.0).cmp(&(one.1, &other.0)));
-    let named: Vec<String> = readers.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let named: Vec<String> = day.readers().iter().map(|(name, count)| format!("{name} {count}")).collect();
     if !named.is_empty() {
         writeln!(out, "  readers: {}", named.join(", "))?;
     }

@@ -125,7 +125,8 @@ impl Desk {
         let trouble = trouble(&status);
         let word = if trouble.is_empty() { "All is well" } else { "Something is wrong" };
         let uptime = span((Utc::now() - status.started).to_std().unwrap_or_default().as_secs());
-        let page = StatusPage { word, trouble, uptime, status: &status, day: &self.traffic.day() };
+        let day = self.traffic.day();
+        let page = StatusPage { word, trouble, uptime, status: &status, readers: day.readers(), day: &day };
         match page.render() {
             Ok(html) => told(StatusCode::OK, "text/html; charset=utf-8", html),
             Err(error) => broken(&error),
@@ -197,6 +198,8 @@ struct StatusPage<'s> {
     uptime: String,
     status: &'s Status,
     day: &'s Day,
+    /// Subscribers by the name of the reader.
+    readers: Vec<(String, u64)>,
 }
 
 impl StatusPage<'_> {
