@@ -6,6 +6,7 @@
 pub mod date;
 mod delimiter;
 mod emphasis;
+mod fields;
 mod front_matter;
 mod heading;
 pub mod html;
@@ -272,7 +273,7 @@ impl Text {
         } else if let Some(outcome) = self.refused {
             return (outcome, self.findings);
         }
-        let outline = self.outline(rules);
+        let mut outline = self.outline(rules);
         let nothing = Learnt::default();
         let (in_path, rest) = dated_path(&self.source.path, rules);
         let file = File {
@@ -286,6 +287,10 @@ impl Text {
             learnt: surroundings.learnt.unwrap_or(&nothing),
             first_seen: surroundings.first_seen,
         };
+        if rules.items != ItemForm::List {
+            let group = file.said.as_deref().unwrap_or_default();
+            fields::mark(&mut outline, |label, heading| file.learnt.is_field(group, label, heading));
+        }
         let mut findings = Vec::new();
         let digests = file.read(&outline, &mut findings);
         findings.extend(self.findings);
@@ -358,14 +363,15 @@ impl<'f> File<'f> {
         for issue in &layout.issues {
             let mut gatherer = Gatherer::new(&context, &reader);
             let is_file = context.is_one_story(&layout);
-            let lead_is_items = if is_file {
+            let first_item = if is_file {
                 gatherer.gather_file(layout.title);
-                true
+                Some(0)
             } else {
                 gatherer.gather(issue)
             };
             gatherer.settle_doubles();
             gatherer.keep_exceptions();
+            let unread = if is_file || self.front_matter.draft { None } else { gatherer.text_without_items(issue) };
             let Gatherer { sections, findings: found, .. } = gatherer;
             findings.extend(found);
             let heading = issue.dated.map(|(heading, _)| heading).filter(|_| !one).or(layout.title);
@@ -377,11 +383,16 @@ impl<'f> File<'f> {
             let undated = one && date_told.is_none();
             let key = if undated { self.undated_key() } else { format!("{date}{said}") };
             let title = self.front_matter.title.clone().filter(|_| one).or(heading);
-            let preamble =
-                if lead_is_items { String::new() } else { self.preamble(outline, issue, &renderer, findings) };
+            let before = first_item.unwrap_or(usize::MAX);
+            let preamble = self.preamble(outline, issue, before, &renderer, findings);
             if undated && sections.iter().all(|section| section.items.is_empty()) {
                 self.tell_no_date(findings);
                 continue;
+            }
+            if let Some(offset) = unread {
+                let message = "nothing in this text was taken for an item";
+                let remedy = "write the items as a list or below headings of their own, or set items.form";
+                findings.push(self.source.finding(offset, Code::NoItems, message, remedy));
             }
             if undated {
                 let message =
@@ -411,14 +422,17 @@ impl<'f> File<'f> {
         digests
     }
 
+    /// What stands before the first section, and before the first item.
     fn preamble(
         &self,
         outline: &Outline<'f>,
         issue: &Issue<'_>,
+        first_item: usize,
         renderer: &html::Renderer<'f>,
         findings: &mut Vec<Finding>,
     ) -> String {
-        let blocks = issue.lead.iter().filter(|at| outline.blocks[**at].kind != Kind::Footnote);
+        let is_before = |at: &&usize| outline.blocks[**at].span.end <= first_item;
+        let blocks = issue.lead.iter().filter(is_before).filter(|at| outline.blocks[**at].kind != Kind::Footnote);
         let mut told = Vec::new();
         let html = renderer.render(outline.events_of(blocks.copied()), &mut told);
         // Ways around the author's own site are no stories.

@@ -12,7 +12,8 @@ use super::outline::{MAX_HEADING_CHARS, Spanned, plain, plain_of, plain_start, t
 use super::source::Source;
 use super::split::{has_link, is_all_emphasis};
 use super::text::{
-    SUMMARY_MAX_CHARS, cut, cut_line, first_sentence, into_line, is_blank, is_cjk, normalized, one_line,
+    SUMMARY_MAX_CHARS, cut, cut_line, first_sentence, into_line, is_blank, is_cjk, is_sign, keycaps, normalized,
+    one_line,
 };
 use super::why::{ItemWhy, LinkWhy};
 use super::{Item, Rules};
@@ -79,8 +80,9 @@ impl<'r, 'a> Reader<'r, 'a> {
         if why == ItemWhy::Numbered {
             take_number(&mut body);
         }
-        let labelled = self.take_label_link(&mut body, findings).or_else(|| self.labelled_before(&body));
         let has_heading = heading.is_some();
+        let labelled = self.take_label_link(&mut body, findings).or_else(|| self.labelled_before(&body));
+        let labelled = labelled.or_else(|| if has_heading { None } else { self.take_leading_label(&mut body) });
         let mut in_heading = None;
         let (title, covering) = match heading {
             Some(heading) => {
@@ -150,10 +152,10 @@ impl<'r, 'a> Reader<'r, 'a> {
         is_home_page(&url) && text.trim_end_matches('/') == url.trim_end_matches('/')
     }
 
-    /// The link whose label stands before it as text: `Link: https://…`, `来源：[某报](…)`.
+    /// The link whose label stands before it as text: `Link: https://…`, `来源：[某报](…)`, `**Source**: [name](…)`.
     fn labelled_before(&self, body: &[Spanned<'_>]) -> Option<String> {
         links(body).find_map(|(start, _)| {
-            let Some((Event::Text(before), _)) = start.checked_sub(1).map(|at| &body[at]) else { return None };
+            let before = text_right_before(&body[..start]);
             let before = before.trim_end().strip_suffix([':', '：'])?;
             let label = before.rsplit(['|', '｜', '·', '，', ',', '。', '(', '（']).next().unwrap_or(before);
             if !self.labels.contains(&normalized(label)) {
@@ -188,6 +190,22 @@ impl<'r, 'a> Reader<'r, 'a> {
         };
         remove_with_space_before(body, start, end);
         found
+    }
+
+    /// Takes such a link out that a text without a heading begins with. Where a sentence goes on after it, it is a part of
+    /// that: `[Source](…) of the leak was a valve`.
+    fn take_leading_label(&self, body: &mut Vec<Spanned<'a>>) -> Option<String> {
+        let start = title_start(body)?;
+        let end = end_of(body, start);
+        let found = self.web_target(&body[start].0).filter(|_| self.is_label(&body[start..end]))?.into_owned();
+        if let Some((Event::Text(text), _)) = body.get(end + 1)
+            && text.trim_start().starts_with(char::is_lowercase)
+        {
+            return None;
+        }
+        body.drain(start..(end + 1).min(body.len()));
+        trim_leading_punctuation(body, start);
+        Some(found)
     }
 
     /// Whether a link only says "read the original".
@@ -242,12 +260,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     /// The title of an item that has no heading: the link or the bold text it begins with. Bold text leaves the body, for the
     /// title says it. What only begins a sentence is no title: a name in bold, the profile of who did it.
     fn take_title(&self, body: &mut Vec<Spanned<'a>>) -> (String, Option<LinkAt<'a>>) {
-        let begins = body.iter().position(|(event, _)| match event {
-            Event::Start(Tag::Paragraph) | Event::TaskListMarker(_) => false,
-            Event::Text(text) => text.chars().any(char::is_alphanumeric),
-            _ => true,
-        });
-        let Some(start) = begins else { return (String::new(), None) };
+        let Some(start) = title_start(body) else { return (String::new(), None) };
         let end = end_of(body, start);
         let inner = &body[start..(end + 1).min(body.len())];
         let title = clean_title(plain(inner));
@@ -263,19 +276,46 @@ impl<'r, 'a> Reader<'r, 'a> {
                     return (String::new(), None);
                 }
                 let link = Some((dest_url.clone(), body[start].1.start));
-                if goes_on && (is_address || is_a_word(&title)) { (String::new(), link) } else { (title, link) }
+                let is_no_title = (goes_on && is_a_word(&title))
+                    || (is_address && (goes_on || says_more(&body[end..])))
+                    || self.is_label(&body[start..end]);
+                if is_no_title { (String::new(), link) } else { (title, link) }
             }
             Event::Start(Tag::Strong) if !goes_on(body, end) || title_ends(&plain(inner)) => {
                 let link = leading_link(inner);
                 let at = body[start].1.start;
-                body.splice(start..(end + 1).min(body.len()), [text_event("", at)]);
-                trim_leading_punctuation(body, start + 1);
+                // A sign before a title that is gone leads to nothing.
+                let has_sign = matches!(&body[..start], [.., (Event::Text(sign), _)] if is_sign(sign));
+                let first = start - usize::from(has_sign);
+                body.splice(first..(end + 1).min(body.len()), [text_event("", at)]);
+                trim_leading_punctuation(body, first + 1);
                 (title, link)
             }
             Event::Start(Tag::Strong) => (String::new(), leading_link(inner)),
             _ => (String::new(), None),
         }
     }
+}
+
+/// The text that some events end with, if it is plain or bold; of what stands before it only the bold text.
+fn text_right_before<'e>(events: &'e [Spanned<'_>]) -> Cow<'e, str> {
+    match events {
+        [.., (Event::Text(bold), _), (Event::End(TagEnd::Strong), _)] => Cow::Borrowed(&**bold),
+        [.., (Event::Text(bold), _), (Event::End(TagEnd::Strong), _), (Event::Text(text), _)] => {
+            Cow::Owned(format!("{bold}{text}"))
+        }
+        [.., (Event::Text(text), _)] => Cow::Borrowed(&**text),
+        _ => Cow::Borrowed(""),
+    }
+}
+
+/// Where the title of a text without a heading would begin: the first event that says anything.
+fn title_start(body: &[Spanned<'_>]) -> Option<usize> {
+    body.iter().position(|(event, _)| match event {
+        Event::Start(Tag::Paragraph) | Event::TaskListMarker(_) => false,
+        Event::Text(text) => text.chars().any(char::is_alphanumeric) && !is_sign(text),
+        _ => true,
+    })
 }
 
 /// Whether a sentence goes on after the element that ends at `end`: a word follows on the same line, no colon and no dash.
@@ -289,6 +329,12 @@ fn goes_on(body: &[Spanned<'_>], end: usize) -> bool {
         Some((Event::Start(_) | Event::Code(_) | Event::InlineHtml(_), _)) => true,
         _ => false,
     }
+}
+
+/// Whether words follow that are no list.
+fn says_more(events: &[Spanned<'_>]) -> bool {
+    let mut words = events.iter().take_while(|(event, _)| !matches!(event, Event::Start(Tag::List(_))));
+    words.any(|(event, _)| matches!(event, Event::Text(text) if text.contains(char::is_alphabetic)))
 }
 
 /// Whether a text is so short that it is no title where a sentence goes on: `[Revert](…) what broke the tests`, `[#12](…)`.
@@ -421,8 +467,8 @@ fn leading_link<'a>(events: &[Spanned<'a>]) -> Option<LinkAt<'a>> {
 /// `**Title**: text` goes on after the colon.
 fn trim_leading_punctuation(body: &mut [Spanned<'_>], at: usize) {
     if let Some((Event::Text(text), _)) = body.get_mut(at) {
-        let rest =
-            text.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '-' | '–' | '—' | '.'));
+        let rest = text
+            .trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '-' | '–' | '—' | '.' | '|'));
         *text = rest.to_owned().into();
     }
 }
@@ -444,7 +490,11 @@ fn sentence_title(body: &[Spanned<'_>]) -> String {
     });
     let first: Vec<&Spanned<'_>> =
         spoken.take_while(|(event, _)| !matches!(event, Event::Start(Tag::List(_)))).take(ENOUGH_CHARS).collect();
-    let text = first_paragraph(&plain_of(first.iter().copied(), ENOUGH_CHARS));
+    // What leads on from an address leads from nothing now.
+    let follows_address = begins_with_address(body);
+    let start_of =
+        |text: &str| first_paragraph(if follows_address { text.trim_start_matches(is_separator) } else { text });
+    let text = start_of(&plain_of(first.iter().copied(), ENOUGH_CHARS));
     if text.is_empty() {
         return cut(first_sentence(&first_paragraph(&plain_start(body, ENOUGH_CHARS))), TITLE_MAX_CHARS);
     }
@@ -455,7 +505,7 @@ fn sentence_title(body: &[Spanned<'_>]) -> String {
         return cut(sentence, TITLE_MAX_CHARS);
     }
     let masked = without_inner_marks(&first);
-    let masked = first_paragraph(&plain_of(masked.iter(), ENOUGH_CHARS));
+    let masked = start_of(&plain_of(masked.iter(), ENOUGH_CHARS));
     let end = text.char_indices().nth(first_sentence(&masked).chars().count()).map_or(text.len(), |(end, _)| end);
     cut(&text[..end], TITLE_MAX_CHARS)
 }
@@ -466,10 +516,21 @@ fn picture_title(body: &[Spanned<'_>]) -> String {
     start.map_or_else(String::new, |start| clean_title(plain(&body[start + 1..end_of(body, start)])))
 }
 
+/// Whether an address as it stands is what a text begins with.
+fn begins_with_address(body: &[Spanned<'_>]) -> bool {
+    let start = title_start(body).map(|start| &body[start].0);
+    matches!(start, Some(Event::Start(Tag::Link { link_type: LinkType::Autolink, .. })))
+}
+
+/// White space and what stands between an address and a text.
+fn is_separator(character: char) -> bool {
+    character.is_whitespace() || "，,、：:-–—|".contains(character)
+}
+
 fn first_paragraph(text: &str) -> String {
     let paragraph = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     // What led to an address leads to nothing now.
-    let paragraph = paragraph.trim_end_matches(|c: char| c.is_whitespace() || "，,、：:-–—|".contains(c));
+    let paragraph = paragraph.trim_end_matches(is_separator);
     clean_title(paragraph.to_owned())
 }
 
@@ -507,14 +568,24 @@ pub fn without_numbering(text: &str) -> &str {
     if kept.is_empty() { text } else { kept }
 }
 
+/// The mark of a number in a key: `1️⃣`.
+pub const KEYCAP: char = '\u{20E3}';
+
 /// The mark after the number that a text begins with, and the bytes up to and with it.
 pub fn numbering(text: &str) -> Option<(char, usize)> {
     let trimmed = text.trim_start();
+    let before = text.len() - trimmed.len();
     let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
     let mut characters = trimmed[digits..].chars();
-    let mark = characters.next().filter(|mark| matches!(mark, '.' | '、' | '．' | '）' | ')'))?;
+    let mark = match characters.next()? {
+        mark @ ('.' | '、' | '．' | '）' | ')') => mark,
+        '\u{FE0F}' | KEYCAP if digits > 0 => {
+            return Some((KEYCAP, before + keycaps(trimmed))).filter(|(_, length)| *length > before);
+        }
+        _ => return None,
+    };
     let is_number = (1..=3).contains(&digits) && !characters.as_str().starts_with(|c: char| c.is_ascii_digit());
-    is_number.then(|| (mark, text.len() - trimmed.len() + digits + mark.len_utf8()))
+    is_number.then(|| (mark, before + digits + mark.len_utf8()))
 }
 
 /// Takes the number away that a text begins with.

@@ -54,19 +54,27 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         self.context.outline
     }
 
-    /// Takes in everything of a digest. Whether the blocks before the first heading were items is the answer.
-    pub fn gather(&mut self, issue: &Issue<'_>) -> bool {
+    /// Takes in everything of a digest. The answer is where the first item before the first heading begins, if there is one.
+    pub fn gather(&mut self, issue: &Issue<'_>) -> Option<usize> {
         let lead = self.visible(issue.lead.iter().copied());
-        let shape = self.shape(&lead);
-        let is_entries = !matches!(shape, Shape::Empty | Shape::Prose)
-            && (issue.nodes.is_empty() || (shape == Shape::List && self.holds_most_links(&lead)));
-        if is_entries {
-            for draft in self.drafts(&lead, shape) {
-                self.add(UNNAMED, draft);
-            }
-        }
+        let drafts = self.lead_drafts(&lead, issue);
+        let first = drafts.first().map(|draft| draft.offset);
+        drafts.into_iter().for_each(|draft| self.add(UNNAMED, draft));
         self.siblings(&issue.nodes, None, &[]);
-        is_entries
+        first
+    }
+
+    /// The items of the blocks before the first heading.
+    fn lead_drafts(&self, lead: &[usize], issue: &Issue<'_>) -> Vec<Draft<'a>> {
+        let shape = self.shape(lead);
+        let is_entries = match shape {
+            Shape::Empty | Shape::Prose => false,
+            _ if issue.nodes.is_empty() => true,
+            Shape::List => self.holds_most_links(lead),
+            Shape::Bold => split::has_bold_titles(self.outline(), lead),
+            shape => shape == Shape::Addresses,
+        };
+        if is_entries { self.drafts(lead, shape) } else { Vec::new() }
     }
 
     /// Takes in a whole file as one item. `title` is its heading.
@@ -76,6 +84,16 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         let offset = title.map_or(0, |at| self.outline().blocks[at].span.start);
         let heading = title.map(|at| self.inline_of(at));
         self.add(UNNAMED, Draft { heading, ..Draft::new(body, offset, ItemWhy::File) });
+    }
+
+    /// Where a text begins of which no item was made, although it says more than that there is nothing today.
+    pub fn text_without_items(&self, issue: &Issue<'_>) -> Option<usize> {
+        let is_heading = |at: &usize| matches!(self.outline().blocks[*at].kind, Kind::Heading(_));
+        let nodes = issue.nodes.iter().filter(|node| !self.context.is_skipped(node));
+        let below = nodes.flat_map(|node| node.whole_body());
+        let blocks = self.visible(issue.lead.iter().copied().chain(below).filter(|at| !is_heading(at)));
+        let first = blocks.first().filter(|_| self.items == 0 && self.is_story(&blocks))?;
+        Some(self.outline().blocks[*first].span.start)
     }
 
     fn siblings(&mut self, nodes: &[&Node], section: Option<usize>, categories: &[String]) {
@@ -191,8 +209,10 @@ impl<'r, 'a> Gatherer<'r, 'a> {
 
     /// Whether one text is worth an entry of its own.
     fn is_story(&self, blocks: &[usize]) -> bool {
-        let is_text =
-            |at: &&usize| matches!(self.outline().blocks[**at].kind, Kind::Paragraph | Kind::Quote | Kind::List);
+        let is_text = |at: &&usize| {
+            let kind = self.outline().blocks[**at].kind;
+            matches!(kind, Kind::Paragraph | Kind::Quote | Kind::List | Kind::Fields)
+        };
         let texts: Vec<usize> = blocks.iter().filter(is_text).copied().collect();
         let says_much = || {
             let texts = texts.iter().map(|at| plain(self.outline().of(*at)).chars().count());

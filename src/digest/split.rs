@@ -2,12 +2,16 @@
 //!
 //! Only where items begin and end; what stands in one is [`super::item`]'s matter.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
+use super::fields::{self, Labelled};
 use super::html::end_of;
-use super::item::{Draft, numbering};
+use super::item::{Draft, KEYCAP, numbering};
 use super::outline::{Kind, Outline, Spanned, plain};
-use super::text::into_line;
+use super::text::{into_line, is_sign};
 use super::why::ItemWhy;
 
 /// What a text is made of.
@@ -23,6 +27,8 @@ pub enum Shape {
     Bold,
     /// A table of linked rows.
     Table,
+    /// Addresses, each on a line of its own with its text below.
+    Addresses,
     /// Paragraphs of which most have a link.
     Paragraphs,
     /// Texts between thematic breaks.
@@ -57,6 +63,7 @@ pub fn shape(outline: &Outline<'_>, blocks: &[usize]) -> Shape {
         () if counts.visible == 0 => Shape::Empty,
         () if counts.clearly_numbered > 0 || counts.numbered > counts.linked_entries.max(1) => Shape::Numbered,
         () if counts.parts(outline, blocks) > 2 => Shape::Parts,
+        () if are_addresses(outline, blocks) => Shape::Addresses,
         () if counts.lists > 0 && (in_lists >= in_text || is_main) => Shape::List,
         () if counts.titled > 0 || (counts.bold > 1 && counts.bold_linked * 2 >= counts.bold) => Shape::Bold,
         () if counts.linked_rows > 1 => Shape::Table,
@@ -84,8 +91,10 @@ struct Counts {
     clearly_numbered: usize,
     bold: usize,
     bold_linked: usize,
-    /// Bold, and a link on the next line.
+    /// Bold, and a link on the next line, or fields below.
     titled: usize,
+    /// The block that was looked at last begins bold.
+    ends_bold: bool,
     breaks: usize,
 }
 
@@ -109,8 +118,10 @@ impl Counts {
                 self.begins_with_paragraph |= self.visible == 0;
                 self.take_paragraph(events);
             }
+            Kind::Fields => self.titled += usize::from(self.ends_bold),
             Kind::Html | Kind::Code | Kind::Quote | Kind::Other => {}
         }
+        self.ends_bold = kind == Kind::Paragraph && bold_lead(events).is_some();
         self.visible += 1;
         self.all += spoken(events);
     }
@@ -128,9 +139,14 @@ impl Counts {
         self.paragraphs += 1;
         self.linked_paragraphs += usize::from(linked);
         for line in line_starts(events) {
-            if let Some((mark, _)) = number_at(events, line) {
-                self.numbered += 1;
-                self.clearly_numbered += usize::from(matches!(mark, '、' | '．' | '）'));
+            match number_at(events, line) {
+                // Points of one text have such numbers as well.
+                Some((KEYCAP, _)) if !linked => {}
+                Some((mark, _)) => {
+                    self.numbered += 1;
+                    self.clearly_numbered += usize::from(matches!(mark, '、' | '．' | '）'));
+                }
+                None => {}
             }
         }
         if let Some(end) = bold_lead(events) {
@@ -142,6 +158,51 @@ impl Counts {
             self.titled += usize::from(breaks == Some(0) && is_link(0));
         }
     }
+}
+
+/// Whether some blocks begin with an address on a line of its own, and each such address has a text below it.
+fn are_addresses(outline: &Outline<'_>, blocks: &[usize]) -> bool {
+    let (mut addresses, mut has_text) = (0_usize, true);
+    for at in blocks.iter().filter(|at| !matches!(outline.blocks[**at].kind, Kind::Comment | Kind::Break)) {
+        match address_lead(outline.of(*at)) {
+            Some(end) if has_text => {
+                addresses += 1;
+                has_text = outline.of(*at).len() > end + 2;
+            }
+            Some(_) => return false,
+            None if addresses == 0 => return false,
+            None => has_text = true,
+        }
+    }
+    addresses > 1 && has_text
+}
+
+/// Whether two paragraphs or more begin with a title in bold and have a link: what stands before the first heading may as well be
+/// an imprint, `**Editor:** [Ann](…)`, whose bold texts are labels.
+pub fn has_bold_titles(outline: &Outline<'_>, blocks: &[usize]) -> bool {
+    let is_title = |at: &&usize| {
+        let events = outline.of(**at);
+        let Some(end) = bold_lead(events).filter(|_| outline.blocks[**at].kind == Kind::Paragraph) else {
+            return false;
+        };
+        let is_colon = |text: &str| text.starts_with([':', '：']);
+        let is_label = matches!(events.get(end + 1), Some((Event::Text(after), _)) if is_colon(after.trim_start()))
+            || plain(&events[..end]).trim_end().ends_with([':', '：']);
+        has_link(&events[..end]) || (has_link(events) && !is_label)
+    };
+    blocks.iter().filter(is_title).count() > 1
+}
+
+/// The end of the address that a paragraph begins with, if it stands alone on its line.
+fn address_lead(paragraph: &[Spanned<'_>]) -> Option<usize> {
+    let is_address = |event: &Event<'_>| matches!(event, Event::Start(Tag::Link { link_type: LinkType::Autolink, .. }));
+    let [(Event::Start(Tag::Paragraph), _), (link, _), ..] = paragraph else { return None };
+    let end = end_of(paragraph, 1);
+    let ends_line = matches!(
+        paragraph.get(end + 1),
+        Some((Event::SoftBreak | Event::HardBreak | Event::End(TagEnd::Paragraph), _))
+    );
+    (is_address(link) && ends_line).then_some(end)
 }
 
 /// The blocks between thematic breaks.
@@ -179,6 +240,7 @@ pub fn drafts<'a>(outline: &Outline<'a>, blocks: &[usize], shape: Shape) -> Vec<
         Shape::Bold => {
             runs(outline, blocks, ItemWhy::Bold, |events| bold_lead(events).map(|_| 1).into_iter().collect())
         }
+        Shape::Addresses => addressed(outline, blocks),
         Shape::Paragraphs => {
             runs(outline, blocks, ItemWhy::Paragraph, |events| Vec::from_iter(has_link(events).then_some(1)))
         }
@@ -194,6 +256,21 @@ pub fn drafts<'a>(outline: &Outline<'a>, blocks: &[usize], shape: Shape) -> Vec<
             .collect(),
         Shape::Prose => Vec::from_iter(whole(outline, blocks, ItemWhy::Prose)),
     }
+}
+
+/// Addresses with what stands below them; lists of links between them are items as well.
+fn addressed<'a>(outline: &Outline<'a>, blocks: &[usize]) -> Vec<Draft<'a>> {
+    let is_of_links = |at: &usize| {
+        let events = outline.of(*at);
+        outline.blocks[*at].kind == Kind::List && linked_entries(events) == entry_ranges(events).count()
+    };
+    let starts = |events: &[Spanned<'a>]| -> Vec<usize> { address_lead(events).map(|_| 1).into_iter().collect() };
+    let runs_and_lists = blocks.chunk_by(|one, next| !is_of_links(one) && !is_of_links(next));
+    let drafts = runs_and_lists.flat_map(|chunk| match chunk {
+        [list] if is_of_links(list) => entries(outline.of(*list), &[]),
+        run => runs(outline, run, ItemWhy::Paragraph, starts),
+    });
+    drafts.collect()
 }
 
 /// Everything as one item, if there is anything.
@@ -276,9 +353,10 @@ fn number_at(events: &[Spanned<'_>], at: usize) -> Option<(char, usize)> {
     }
 }
 
-/// The end of the bold text that a paragraph begins with.
+/// The end of the bold text that a paragraph begins with, perhaps after a sign.
 fn bold_lead(events: &[Spanned<'_>]) -> Option<usize> {
-    matches!(events.get(1), Some((Event::Start(Tag::Strong), _))).then(|| end_of(events, 1))
+    let at = if matches!(events.get(1), Some((Event::Text(text), _)) if is_sign(text)) { 2 } else { 1 };
+    matches!(events.get(at), Some((Event::Start(Tag::Strong), _))).then(|| end_of(events, at))
 }
 
 /// Whether a link stands in some events that leads out of this file, even when where to is not known.
@@ -353,7 +431,7 @@ pub fn entry_texts(list: &[Spanned<'_>]) -> Vec<String> {
 }
 
 /// The ranges of the top-level entries of a list.
-fn entry_ranges<'e>(list: &'e [Spanned<'_>]) -> impl Iterator<Item = std::ops::Range<usize>> + 'e {
+pub fn entry_ranges<'e>(list: &'e [Spanned<'_>]) -> impl Iterator<Item = std::ops::Range<usize>> + 'e {
     children(list, 1)
 }
 
@@ -373,15 +451,21 @@ fn rows<'e>(table: &'e [Spanned<'_>]) -> impl Iterator<Item = std::ops::Range<us
     children(table, 1).filter(|row| matches!(table[row.start].0, Event::Start(Tag::TableRow)))
 }
 
-/// The entries of a list as items. Entries that only name what those below them have in common are categories of these.
+/// The entries of a list as items. Entries that only name what those below them have in common are categories of these, unless
+/// these are fields.
 fn entries<'a>(list: &[Spanned<'a>], categories: &[String]) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
+    let known = OnceCell::new();
     for range in entry_ranges(list).filter(|range| matches!(list[range.start].0, Event::Start(Tag::Item))) {
         let entry = &list[range.start + 1..range.end - 1];
         let lists = nested_lists(entry);
         let own = &entry[..lists.first().map_or(entry.len(), |list| list.start)];
         if lists.iter().any(|list| has_link(&entry[list.clone()]))
             && let Some(group) = group_label(own)
+            && !lists.iter().any(|nested| {
+                let fields = Labelled::of(&entry[nested.clone()], 0, false);
+                fields.is_some_and(|fields| fields.is_fields(known.get_or_init(|| nested_fields(list))))
+            })
         {
             let categories = [categories, &[group]].concat();
             drafts.extend(lists.iter().flat_map(|nested| entries(&entry[nested.clone()], &categories)));
@@ -391,6 +475,17 @@ fn entries<'a>(list: &[Spanned<'a>], categories: &[String]) -> Vec<Draft<'a>> {
         drafts.push(Draft { categories: categories.to_vec(), ..draft });
     }
     drafts
+}
+
+/// The labels that recur in the lists within the entries of one.
+fn nested_fields(list: &[Spanned<'_>]) -> HashSet<String> {
+    let mut labelled = Vec::new();
+    for range in entry_ranges(list).filter(|range| range.len() > 2) {
+        let entry = &list[range.start + 1..range.end - 1];
+        let nested = nested_lists(entry).into_iter();
+        labelled.extend(nested.filter_map(|nested| Labelled::of(&entry[nested], range.start, false)));
+    }
+    fields::recurring(&labelled)
 }
 
 fn nested_lists(entry: &[Spanned<'_>]) -> Vec<std::ops::Range<usize>> {

@@ -169,6 +169,36 @@ fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}') || !is_xml_char(character)
 }
 
+/// The most characters of a sign before a title.
+const SIGN_CHARS: usize = 8;
+
+/// Whether a text is a sign that may stand before a title and says nothing itself: an emoji, a bullet, an arrow, a dash, a number
+/// in a key or a circle. Quotes and brackets are no signs.
+///
+/// ```
+/// use feedmill::digest::text::is_sign;
+/// assert!(is_sign("🔹 ") && is_sign("1️⃣") && is_sign("② ") && !is_sign("1") && !is_sign("“"));
+/// ```
+pub fn is_sign(text: &str) -> bool {
+    let text = &text.trim()[keycaps(text.trim())..];
+    let is_part = |c: char| {
+        matches!(c,
+            ' ' | '-' | '·' | '•' | '‣' | '▪' | '–' | '—' | '・' | '\u{FE0F}' | '\u{200D}'
+            | '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}' | '\u{E0020}'..='\u{E007F}')
+    };
+    text.chars().count() <= SIGN_CHARS && text.chars().all(is_part)
+}
+
+/// The bytes of the numbers in keys that a text begins with: `1️⃣`, `1️⃣0️⃣`.
+pub fn keycaps(text: &str) -> usize {
+    let mut rest = text;
+    while let Some(digit) = rest.strip_prefix(|c: char| c.is_ascii_digit() || c == '#' || c == '*') {
+        let Some(after) = digit.trim_start_matches('\u{FE0F}').strip_prefix('\u{20E3}') else { break };
+        rest = after;
+    }
+    text.len() - rest.len()
+}
+
 /// What is left of a title or heading for comparing: NFKC, lower case, letters, digits and marks only.
 ///
 /// Two titles that differ in punctuation, emoji, white space or width compare equal.
@@ -264,7 +294,7 @@ fn push_separator(slug: &mut String) {
 /// The longest summary, in characters: what a reader's list shows without cutting.
 pub const SUMMARY_MAX_CHARS: usize = 280;
 
-/// The beginning of a text, cut at the end of a sentence when one ends in the second half, else after a word.
+/// The beginning of a text, cut at the end of a sentence when one ends after the first third, else after a word.
 ///
 /// ```
 /// use feedmill::digest::text::cut;
@@ -280,9 +310,7 @@ pub fn cut(text: &str, max_chars: usize) -> String {
         return text.to_owned();
     }
     let head = &text[..limit];
-    if let Some(end) = last_sentence_end(head)
-        && end * 2 >= limit
-    {
+    if let Some(end) = last_sentence_end(head) {
         return head[..end].trim_end().to_owned();
     }
     let mut end = head.char_indices().next_back().map_or(0, |(at, _)| at);
@@ -321,17 +349,26 @@ pub fn first_sentence(text: &str) -> &str {
     text
 }
 
-/// The end of the last sentence; one that ends in the first third is too short for a summary.
+/// The end of the last sentence of a text that was cut; one that ends in the first third says too little.
 fn last_sentence_end(text: &str) -> Option<usize> {
     let from = text.ceil_char_boundary(text.len() / 3);
     let mut next = None;
     for (at, character) in text[from..].char_indices().rev() {
-        if next.is_some() && ends_sentence(character, next) {
+        if next.is_some() && ends_sentence(character, next) && !is_inside_sentence(text, from + at) {
             return Some(from + at + character.len_utf8());
         }
         next = Some(character);
     }
     None
+}
+
+/// Whether a mark is none of a sentence's end: that of an initial or an abbreviation, or before a small letter. `J. Doe`,
+/// `e.g. this`, `the assert! macro`.
+fn is_inside_sentence(text: &str, at: usize) -> bool {
+    let is_initial = |word: &str| word.chars().count() == 1 && word.starts_with(char::is_uppercase);
+    let (before, after) = (&text[..at], text[at..].trim_start_matches(['.', '!', '?']));
+    let word = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
+    (text[at..].starts_with('.') && is_initial(word)) || after.trim_start().starts_with(char::is_lowercase)
 }
 
 /// Latin marks end a sentence only before a space, so that `3.5` and `example.com` stay whole.
@@ -466,6 +503,18 @@ mod tests {
             ("🚀", ""),
         ] {
             assert_eq!(slug(heading), expected, "{heading}");
+        }
+    }
+
+    #[test]
+    fn a_whole_sentence_is_better_than_a_text_that_breaks_off() {
+        let sentence = "The old water tower will be a library soon.";
+        let long = format!("{sentence} It has room for {}", "very ".repeat(40));
+        assert_eq!(cut(&long, 3 * sentence.len() - 3), sentence);
+        assert!(cut(&long, 3 * sentence.len() + 3).ends_with("very…"));
+        for inner in ["Shown by J. Doe and", "Shown, e.g. by", "Doe, Roe et al. show", "See the assert! macro"] {
+            let text = format!("{inner} {}", "more ".repeat(20));
+            assert!(cut(&text, 30).ends_with('…'), "{inner}");
         }
     }
 

@@ -281,6 +281,18 @@ fn a_day_with_one_section_has_that_section() {
 }
 
 #[test]
+fn a_text_without_items_is_told_unless_it_says_that_there_is_nothing() {
+    let text = "The tower will be a library, says [the paper](https://example.org/tower). The ferry waits.";
+    assert_eq!(told(&format!("# T\n\n{text}\n")), [(3, Code::NoItems)]);
+    assert_eq!(told(&format!("# T\n\n{}\n", "A tower without a link. ".repeat(10))), [(3, Code::NoItems)]);
+    assert_eq!(told("# T\n\nNothing new today.\n"), []);
+    assert_eq!(told(&format!("# T\n\n## S\n\n{text}\n")), []);
+    let draft = format!("---\ndraft: true\n---\n# T\n\n{text}\n");
+    let rules = Rules { shows_drafts: true, ..Rules::default() };
+    assert_eq!(codes(&parse_as("2025-05-22.md", &draft, &rules).1), [(1, Code::Draft)]);
+}
+
+#[test]
 fn a_heading_without_a_space_is_told() {
     let (_, findings) = parse("# T\n\n##新闻\n\n###渡轮停航\n\n#标签 不是 标题\n");
     let told: Vec<_> = findings.iter().map(|finding| (finding.line, finding.code, finding.remedy.as_str())).collect();
@@ -305,6 +317,66 @@ fn what_leads_to_a_label_goes_with_it() {
         let item = &digest.sections[0].items[0];
         assert_eq!((item.html.as_str(), item.link.as_deref()), (expected, Some("https://example.org/")), "{line}");
     }
+}
+
+#[test]
+fn a_link_that_only_says_read_more_is_the_story_s_in_many_languages() {
+    for label in [
+        "اقرأ المزيد",
+        "بیشتر بخوانید",
+        "مزید پڑھیں",
+        "קרא עוד",
+        "Читать далее",
+        "Читати далі",
+        "और पढ़ें",
+        "আরও পড়ুন",
+        "Leer más",
+        "Leia mais",
+        "Lire la suite",
+        "Weiterlesen",
+        "Leggi di più",
+        "Lees meer",
+        "Czytaj więcej",
+        "Devamını oku",
+        "続きを読む",
+        "더 보기",
+        "자세히 보기",
+        "阅读更多",
+        "閱讀更多",
+        "Đọc thêm",
+        "อ่านต่อ",
+        "Baca selengkapnya",
+        "Διαβάστε περισσότερα",
+        "Läs mer",
+        "Číst dále",
+        "Read more",
+    ] {
+        let zebras =
+            "### Zebras\n\nThey run, says [Mo](https://mo.example.com/about/him).\n\n[LABEL](https://example.org/1)\n";
+        let otters = "- **Otters**, by [Jo](https://jo.example.com/about/her). [LABEL »](https://example.org/2)\n";
+        let ledgers = "- [LABEL](https://example.org/3): Ledgers of old\n";
+        let text = format!("# T\n\n## S\n\n{zebras}\n## U\n\n{otters}{ledgers}").replace("LABEL", label);
+        let (digest, _) = parse(&text);
+        let items: Vec<_> = digest.items().map(|(_, item)| (item.title.as_str(), item.link.as_deref())).collect();
+        let expected = [
+            ("Zebras", Some("https://example.org/1")),
+            ("Otters", Some("https://example.org/2")),
+            ("Ledgers of old", Some("https://example.org/3")),
+        ];
+        assert_eq!(items, expected, "{label}");
+    }
+}
+
+#[test]
+fn a_sentence_that_begins_with_a_label_stays_whole() {
+    check(
+        "# T\n\n## S\n\n- [Source](https://example.org/1) of the leak was a valve\n- [Read more](https://example.org/2) - Otters\n",
+        expect![[r#"
+            S (s)
+              5: Source of the leak was a valve <https://example.org/1> 
+              6: Otters <https://example.org/2> 
+        "#]],
+    );
 }
 
 #[test]
