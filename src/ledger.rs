@@ -719,7 +719,9 @@ impl Ledger {
         self.last = changes.last;
         let Snapshot { losses, shown, pages } = snapshot;
         let before = self.losses.len();
-        self.losses.retain(|(at, _)| losses.is_some() && *at + guard::RECENT > changes.at);
+        // What is corrected again and again is one loss.
+        let again = |loss: &Loss| losses.as_ref().is_some_and(|new| new.contains(loss));
+        self.losses.retain(|(at, loss)| losses.is_some() && *at + guard::RECENT > changes.at && !again(loss));
         let is_pruned = self.losses.len() < before;
         let at = changes.at;
         self.losses.extend(losses.into_iter().flatten().map(|loss| (at, loss)));

@@ -269,6 +269,21 @@ fn corrections_that_come_piece_by_piece_are_one_change() {
 }
 
 #[test]
+fn what_is_corrected_again_and_again_does_not_grow_the_ledger() {
+    let mut publication = two_days();
+    let text = day("2025-05-21", "News", &names("old", 10));
+    for second in 0..20 {
+        publication.content.write("2025-05-21.md", text.replace("About old tower.", &format!("About {second} towers.")));
+        assert_eq!(publication.look(&format!("2025-05-22T13:00:{second:02}Z")), None);
+    }
+    publication.end();
+    let ledger = rusqlite::Connection::open(publication.state.file("ledger.sqlite")).unwrap();
+    let kept: i64 = ledger.query_row("SELECT count(*) FROM loss", [], |row| row.get(0)).unwrap();
+    // In the feed of everything and in that of the section, with the digest itself.
+    assert!((1..=4).contains(&kept), "{kept}");
+}
+
+#[test]
 fn the_same_again_is_held_back_and_its_removal_is_not() {
     let mut publication = two_days();
     let before = publication.ids();
