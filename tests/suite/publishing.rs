@@ -273,7 +273,9 @@ fn what_is_corrected_again_and_again_does_not_grow_the_ledger() {
     let mut publication = two_days();
     let text = day("2025-05-21", "News", &names("old", 10));
     for second in 0..20 {
-        publication.content.write("2025-05-21.md", text.replace("About old tower.", &format!("About {second} towers.")));
+        publication
+            .content
+            .write("2025-05-21.md", text.replace("About old tower.", &format!("About {second} towers.")));
         assert_eq!(publication.look(&format!("2025-05-22T13:00:{second:02}Z")), None);
     }
     publication.end();
