@@ -151,7 +151,7 @@ fn expect_attributes<'h>(mut rest: &'h str, html: &str) -> &'h str {
         if let Some(after) = rest.strip_prefix("/>").or_else(|| rest.strip_prefix('>')) {
             return after;
         }
-        let length = rest.bytes().take_while(|byte| byte.is_ascii_lowercase()).count();
+        let length = rest.bytes().take_while(u8::is_ascii_lowercase).count();
         let (name, after) = rest.split_at(length);
         assert!(ATTRIBUTES.contains(&format!(" {name} ")), "attribute {name:?} in {html:?}");
         rest = after;
