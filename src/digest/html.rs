@@ -386,6 +386,9 @@ impl<'a> Body<'_, 'a> {
                     self.events.push(Event::Start(Tag::Heading { level, id, classes, attrs }));
                 }
                 Event::FootnoteReference(name) => self.note(&name),
+                // One within a list or quote is no note of the file. Its words stay where they stand, without an id that its author
+                // could choose to be that of something else on the page.
+                Event::Start(Tag::FootnoteDefinition(_)) | Event::End(TagEnd::FootnoteDefinition) => {}
                 // A box that no reader can tick; as a sign it is the same everywhere.
                 Event::TaskListMarker(done) => self.events.push(Event::Text(if done { "☑ " } else { "☐ " }.into())),
                 Event::SoftBreak if self.between_cjk(events.as_slice()) => {}

@@ -9,7 +9,6 @@ here. Afterwards the daemon has as many file descriptors open as before, and no 
 import argparse
 import contextlib
 import multiprocessing
-import os
 import pathlib
 import re
 import resource

@@ -9,7 +9,6 @@ policy alone, which is taken from an answer of the daemon.
 import base64
 import contextlib
 import datetime
-import html
 import http.server
 import json
 import pathlib
@@ -18,7 +17,7 @@ import threading
 import urllib.parse
 import xml.etree.ElementTree
 
-from common import Daemon, Failure, all_of, binary, check, main, module, same, tool, workspace
+from common import Daemon, all_of, binary, check, main, module, same, tool, workspace
 
 VECTORS = pathlib.Path(__file__).with_name("vectors.txt")
 ESCAPE = re.compile(r"\\(?:([tnr0])|x([0-9a-f]{2})|u([0-9a-f]{4})|(\\))")

@@ -11,6 +11,7 @@ mod feeds;
 mod floors;
 mod fuzzing;
 mod harness;
+mod hostile;
 mod http;
 mod identity;
 mod operators;
