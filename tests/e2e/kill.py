@@ -7,6 +7,7 @@ ledger then: the same ids, of the same stories, with the same `published`, and `
 daemon is left alone, and must show exactly what the folder holds. `KILL_SEED=…` repeats the edits and the moments of a run.
 """
 
+import argparse
 import collections
 import concurrent.futures
 import contextlib
@@ -28,13 +29,12 @@ import typing
 
 from common import OUTSIDE, Daemon, Failure, binary, check, main, same, until, workspace
 
-ROUNDS = 200
 REST_AFTER = 10
 # Were all kills of one phase, nothing would be proven, so that rounds are added until each phase has its kills: how long a phase
-# lasts is the machine's affair. Those in the transaction are counted; it is too short to promise any.
+# lasts is the machine's affair; up to so many times the rounds. Those in the transaction are counted; it is too short to promise any.
 PHASES = ["in the start", "before the ledger", "between ledger and feed", "after the feed"]
 FEWEST = 10
-MOST_ROUNDS = 600
+MOST_ROUNDS = 3
 # Of a digest; and one item at most is away at a time.
 MOST_ITEMS = 5
 # Every entry is wanted in the feed. What is dated today is published when it is first seen, at whatever hour this runs.
@@ -398,6 +398,9 @@ class Mill:
 
 
 def check_kills():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200, metavar="N", help="how many at least (200)")
+    kills = parser.parse_args().kills
     seed = int(OUTSIDE.get("KILL_SEED") or random.SystemRandom().randrange(10**6))
     print(f"KILL_SEED={seed}", flush=True)
     with workspace() as folder:
@@ -410,7 +413,7 @@ def check_kills():
                     mill.leave_alone()
             except Failure as failure:
                 raise Failure(f"round {number} of KILL_SEED={seed} ({edit.name}): {failure}") from failure
-            if number >= ROUNDS and not mill.lacking() or number == MOST_ROUNDS:
+            if number >= kills and not mill.lacking() or number == kills * MOST_ROUNDS:
                 break
         spread = ", ".join(f"{count} {phase}" for phase, count in sorted(mill.phases.items()))
         print(f"{number} kills: {spread}; {len(mill.memory.ids)} stories, {len(mill.memory.records)} ids")
