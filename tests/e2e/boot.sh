@@ -30,6 +30,9 @@ soon 'the new digest' feed_has 社区种子库开门借种
 soon 'the status' status_has ': 2026-03-03.md; no findings'
 status_has '2 digests, 30 items; last change 20' || fail 'the status' 'the last change' "$(property StatusText)"
 
+same 'whether it is ready' "$(get /readyz)" ok
+[[ $(get /status.json) == *'"digests": 2,'* ]] || fail '/status.json' '2 digests' "$(get /status.json)"
+
 inside sed -i 's/^  title: Digest .*/  title: After/' /etc/feedmill/feedmill.yaml
 inside systemctl reload feedmill
 soon 'the new title' feed_has '<title>After</title>'
@@ -58,6 +61,9 @@ drop 2026-03-04.md
 soon 'a digest while the disk is full' feed_has 海堤步道装上潮高标尺
 soon 'the status while the disk is full' status_has 'the ledger cannot be written: '
 log_has 'the ledger cannot be written; tried again with each look' || fail 'the log while the disk is full' 'the reason' "$(inside journalctl --no-pager -u feedmill -n 20)"
+[[ $(get /metrics) =~ feedmill_ledger_write_failures_total\ [1-9] ]] || fail '/metrics while the disk is full' 'failures' "$(get /metrics)"
+[[ $(inside journalctl -q --no-pager -u feedmill -p err -o cat) == *'the ledger cannot be written'* ]] ||
+    fail 'the errors in the journal' 'the ledger cannot be written' "$(inside journalctl -q --no-pager -u feedmill -o json -n 5)"
 echo "while the disk is full: $(property StatusText)"
 inside rm /var/lib/private/feedmill/filling
 drop 2026-03-05.md
@@ -65,6 +71,11 @@ soon 'a digest when there is room again' feed_has 渡轮码头换用岸电
 soon 'the log when there is room again' log_has 'the ledger is written again'
 ! status_has 'cannot be written' || fail 'the status when there is room again' 'no complaint' "$(property StatusText)"
 same 'restarts of the service with a full disk' "$(property NRestarts)" 2
+
+inside sed -i 's#^  listen: null .*#  listen: unix:/run/feedmill/admin.sock#' /etc/feedmill/feedmill.yaml
+inside systemctl restart feedmill
+same 'whether it is ready, on the socket for operators' "$(inside curl -sS -m 5 --unix-socket /run/feedmill/admin.sock http://localhost/readyz)" ok
+same 'the status of /status on the public address' "$(nsenter -t "$init" -n -- curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8080/status)" 404
 
 begun=$SECONDS
 inside systemctl stop feedmill
