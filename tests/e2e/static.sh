@@ -45,7 +45,7 @@ mkdir -p "$work/root/content" "$work/root/state"
 install -m 755 "$FEEDMILL_STATIC" "$work/root/feedmill"
 install -m 644 "$repository/examples/content/2026-03-02.md" "$work/root/content/"
 chown 65532:65532 "$work/root/state"
-answers chroot --userspec=65532:65532 "$work/root" /feedmill serve /content --state /state --base-url http://127.0.0.1:8080/
+answers chroot --userspec=65532:65532 "$work/root" /feedmill serve /content --state /state --base-url https://news.example.org/
 
 "$repository/packaging/image.sh" "$FEEDMILL_STATIC" "$image" >"$work/build" 2>&1 || fail packaging/image.sh 'exit code 0' "$(cat "$work/build")"
 container=$(buildah from "$image")
@@ -53,7 +53,7 @@ mkdir "$work/content" "$work/state"
 chown 65532:65532 "$work/state"
 install -m 644 "$repository/examples/content/2026-03-02.md" "$work/content/"
 chmod 755 "$work" "$work/content"
-answers buildah run --isolation chroot --volume "$work/content:/content:ro" --volume "$work/state:/state" "$container" -- /feedmill serve /content --base-url http://127.0.0.1:8080/
+answers buildah run --isolation chroot --volume "$work/content:/content:ro" --volume "$work/state:/state" "$container" -- /feedmill serve /content --base-url https://news.example.org/
 [ -s "$work/state/ledger.sqlite" ] || fail 'the ledger in the image' written 'not there'
 
 echo "static program: $(stat -c %s "$FEEDMILL_STATIC") bytes; image: $(du -sb "$(buildah mount "$container")" | cut -f1) bytes"
