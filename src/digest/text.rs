@@ -245,7 +245,7 @@ fn push_separator(slug: &mut String) {
 /// The longest summary, in characters: what a reader's list shows without cutting.
 pub const SUMMARY_MAX_CHARS: usize = 280;
 
-/// The beginning of a text, cut at the end of a sentence when one ends in the second half, else after a word.
+/// The beginning of a text, cut at the end of a sentence when one ends after the first third, else after a word.
 ///
 /// ```
 /// use feedmill::digest::text::cut;
@@ -261,9 +261,7 @@ pub fn cut(text: &str, max_chars: usize) -> String {
         return text.to_owned();
     }
     let head = &text[..limit];
-    if let Some(end) = last_sentence_end(head)
-        && end * 2 >= limit
-    {
+    if let Some(end) = last_sentence_end(head) {
         return head[..end].trim_end().to_owned();
     }
     let mut end = head.char_indices().next_back().map_or(0, |(at, _)| at);
@@ -302,17 +300,26 @@ pub fn first_sentence(text: &str) -> &str {
     text
 }
 
-/// The end of the last sentence; one that ends in the first third is too short for a summary.
+/// The end of the last sentence of a text that was cut; one that ends in the first third says too little.
 fn last_sentence_end(text: &str) -> Option<usize> {
     let from = text.ceil_char_boundary(text.len() / 3);
     let mut next = None;
     for (at, character) in text[from..].char_indices().rev() {
-        if next.is_some() && ends_sentence(character, next) {
+        if next.is_some() && ends_sentence(character, next) && !is_inside_sentence(text, from + at) {
             return Some(from + at + character.len_utf8());
         }
         next = Some(character);
     }
     None
+}
+
+/// Whether a mark is none of a sentence's end: that of an initial or an abbreviation, or before a small letter. `J. Doe`,
+/// `e.g. this`, `the assert! macro`.
+fn is_inside_sentence(text: &str, at: usize) -> bool {
+    let is_initial = |word: &str| word.chars().count() == 1 && word.starts_with(char::is_uppercase);
+    let (before, after) = (&text[..at], text[at..].trim_start_matches(['.', '!', '?']));
+    let word = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
+    (text[at..].starts_with('.') && is_initial(word)) || after.trim_start().starts_with(char::is_lowercase)
 }
 
 /// Latin marks end a sentence only before a space, so that `3.5` and `example.com` stay whole.
@@ -447,6 +454,18 @@ mod tests {
             ("🚀", ""),
         ] {
             assert_eq!(slug(heading), expected, "{heading}");
+        }
+    }
+
+    #[test]
+    fn a_whole_sentence_is_better_than_a_text_that_breaks_off() {
+        let sentence = "The old water tower will be a library soon.";
+        let long = format!("{sentence} It has room for {}", "very ".repeat(40));
+        assert_eq!(cut(&long, 3 * sentence.len() - 3), sentence);
+        assert!(cut(&long, 3 * sentence.len() + 3).ends_with("very…"));
+        for inner in ["Shown by J. Doe and", "Shown, e.g. by", "Doe, Roe et al. show", "See the assert! macro"] {
+            let text = format!("{inner} {}", "more ".repeat(20));
+            assert!(cut(&text, 30).ends_with('…'), "{inner}");
         }
     }
 
