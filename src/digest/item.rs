@@ -12,7 +12,8 @@ use super::outline::{MAX_HEADING_CHARS, Spanned, plain, plain_of, plain_start, t
 use super::source::Source;
 use super::split::{has_link, is_all_emphasis};
 use super::text::{
-    SUMMARY_MAX_CHARS, cut, cut_line, first_sentence, into_line, is_blank, is_cjk, normalized, one_line,
+    SUMMARY_MAX_CHARS, cut, cut_line, first_sentence, into_line, is_blank, is_cjk, is_sign, keycaps, normalized,
+    one_line,
 };
 use super::why::{ItemWhy, LinkWhy};
 use super::{Item, Rules};
@@ -242,12 +243,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     /// The title of an item that has no heading: the link or the bold text it begins with. Bold text leaves the body, for the
     /// title says it. What only begins a sentence is no title: a name in bold, the profile of who did it.
     fn take_title(&self, body: &mut Vec<Spanned<'a>>) -> (String, Option<LinkAt<'a>>) {
-        let begins = body.iter().position(|(event, _)| match event {
-            Event::Start(Tag::Paragraph) | Event::TaskListMarker(_) => false,
-            Event::Text(text) => text.chars().any(char::is_alphanumeric),
-            _ => true,
-        });
-        let Some(start) = begins else { return (String::new(), None) };
+        let Some(start) = title_start(body) else { return (String::new(), None) };
         let end = end_of(body, start);
         let inner = &body[start..(end + 1).min(body.len())];
         let title = clean_title(plain(inner));
@@ -268,14 +264,26 @@ impl<'r, 'a> Reader<'r, 'a> {
             Event::Start(Tag::Strong) if !goes_on(body, end) || title_ends(&plain(inner)) => {
                 let link = leading_link(inner);
                 let at = body[start].1.start;
-                body.splice(start..(end + 1).min(body.len()), [text_event("", at)]);
-                trim_leading_punctuation(body, start + 1);
+                // A sign before a title that is gone leads to nothing.
+                let has_sign = matches!(&body[..start], [.., (Event::Text(sign), _)] if is_sign(sign));
+                let first = start - usize::from(has_sign);
+                body.splice(first..(end + 1).min(body.len()), [text_event("", at)]);
+                trim_leading_punctuation(body, first + 1);
                 (title, link)
             }
             Event::Start(Tag::Strong) => (String::new(), leading_link(inner)),
             _ => (String::new(), None),
         }
     }
+}
+
+/// Where the title of a text without a heading would begin: the first event that says anything.
+fn title_start(body: &[Spanned<'_>]) -> Option<usize> {
+    body.iter().position(|(event, _)| match event {
+        Event::Start(Tag::Paragraph) | Event::TaskListMarker(_) => false,
+        Event::Text(text) => text.chars().any(char::is_alphanumeric) && !is_sign(text),
+        _ => true,
+    })
 }
 
 /// Whether a sentence goes on after the element that ends at `end`: a word follows on the same line, no colon and no dash.
@@ -507,14 +515,24 @@ pub fn without_numbering(text: &str) -> &str {
     if kept.is_empty() { text } else { kept }
 }
 
+/// The mark of a number in a key: `1️⃣`.
+pub const KEYCAP: char = '\u{20E3}';
+
 /// The mark after the number that a text begins with, and the bytes up to and with it.
 pub fn numbering(text: &str) -> Option<(char, usize)> {
     let trimmed = text.trim_start();
+    let before = text.len() - trimmed.len();
     let digits = trimmed.bytes().take_while(u8::is_ascii_digit).count();
     let mut characters = trimmed[digits..].chars();
-    let mark = characters.next().filter(|mark| matches!(mark, '.' | '、' | '．' | '）' | ')'))?;
+    let mark = match characters.next()? {
+        mark @ ('.' | '、' | '．' | '）' | ')') => mark,
+        '\u{FE0F}' | KEYCAP if digits > 0 => {
+            return Some((KEYCAP, before + keycaps(trimmed))).filter(|(_, length)| *length > before);
+        }
+        _ => return None,
+    };
     let is_number = (1..=3).contains(&digits) && !characters.as_str().starts_with(|c: char| c.is_ascii_digit());
-    is_number.then(|| (mark, text.len() - trimmed.len() + digits + mark.len_utf8()))
+    is_number.then(|| (mark, before + digits + mark.len_utf8()))
 }
 
 /// Takes the number away that a text begins with.

@@ -5,9 +5,9 @@
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
 use super::html::end_of;
-use super::item::{Draft, numbering};
+use super::item::{Draft, KEYCAP, numbering};
 use super::outline::{Kind, Outline, Spanned, plain};
-use super::text::into_line;
+use super::text::{into_line, is_sign};
 use super::why::ItemWhy;
 
 /// What a text is made of.
@@ -128,9 +128,14 @@ impl Counts {
         self.paragraphs += 1;
         self.linked_paragraphs += usize::from(linked);
         for line in line_starts(events) {
-            if let Some((mark, _)) = number_at(events, line) {
-                self.numbered += 1;
-                self.clearly_numbered += usize::from(matches!(mark, '、' | '．' | '）'));
+            match number_at(events, line) {
+                // Points of one text have such numbers as well.
+                Some((KEYCAP, _)) if !linked => {}
+                Some((mark, _)) => {
+                    self.numbered += 1;
+                    self.clearly_numbered += usize::from(matches!(mark, '、' | '．' | '）'));
+                }
+                None => {}
             }
         }
         if let Some(end) = bold_lead(events) {
@@ -276,9 +281,10 @@ fn number_at(events: &[Spanned<'_>], at: usize) -> Option<(char, usize)> {
     }
 }
 
-/// The end of the bold text that a paragraph begins with.
+/// The end of the bold text that a paragraph begins with, perhaps after a sign.
 fn bold_lead(events: &[Spanned<'_>]) -> Option<usize> {
-    matches!(events.get(1), Some((Event::Start(Tag::Strong), _))).then(|| end_of(events, 1))
+    let at = if matches!(events.get(1), Some((Event::Text(text), _)) if is_sign(text)) { 2 } else { 1 };
+    matches!(events.get(at), Some((Event::Start(Tag::Strong), _))).then(|| end_of(events, at))
 }
 
 /// Whether a link stands in some events that leads out of this file, even when where to is not known.

@@ -150,6 +150,36 @@ fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200B}' | '\u{2060}' | '\u{FEFF}' | '\u{AD}') || !is_xml_char(character)
 }
 
+/// The most characters of a sign before a title.
+const SIGN_CHARS: usize = 8;
+
+/// Whether a text is a sign that may stand before a title and says nothing itself: an emoji, a bullet, an arrow, a dash, a number
+/// in a key or a circle. Quotes and brackets are no signs.
+///
+/// ```
+/// use feedmill::digest::text::is_sign;
+/// assert!(is_sign("🔹 ") && is_sign("1️⃣") && is_sign("② ") && !is_sign("1") && !is_sign("“"));
+/// ```
+pub fn is_sign(text: &str) -> bool {
+    let text = &text.trim()[keycaps(text.trim())..];
+    let is_part = |c: char| {
+        matches!(c,
+            ' ' | '-' | '·' | '•' | '‣' | '▪' | '–' | '—' | '・' | '\u{FE0F}' | '\u{200D}'
+            | '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}' | '\u{E0020}'..='\u{E007F}')
+    };
+    text.chars().all(is_part) && text.chars().count() <= SIGN_CHARS
+}
+
+/// The bytes of the numbers in keys that a text begins with: `1️⃣`, `1️⃣0️⃣`.
+pub fn keycaps(text: &str) -> usize {
+    let mut rest = text;
+    while let Some(digit) = rest.strip_prefix(|c: char| c.is_ascii_digit() || c == '#' || c == '*') {
+        let Some(after) = digit.trim_start_matches('\u{FE0F}').strip_prefix('\u{20E3}') else { break };
+        rest = after;
+    }
+    text.len() - rest.len()
+}
+
 /// What is left of a title or heading for comparing: NFKC, lower case, letters, digits and marks only.
 ///
 /// Two titles that differ in punctuation, emoji, white space or width compare equal.

@@ -574,3 +574,36 @@ fn a_comment_ends_with_its_own_tag_and_with_no_address() {
         "#]],
     );
 }
+#[test]
+fn a_sign_before_bold_text_hides_no_item() {
+    for (one, two) in [("1️⃣", "2️⃣"), ("🔹", "🔸"), ("•", "•"), ("①", "②"), ("👩‍🚀", "✅")]
+    {
+        let text = format!(
+            "# T\n\n## World\n\n{one} **Harbour strike ends.** Dockers return. [Source](https://example.org/1)\n\n{two} **Election set.** In May. [Source](https://example.org/2)\n"
+        );
+        let digests = parse("2025-05-22.md", &text, &Rules::default());
+        let items: Vec<(&str, &str)> =
+            digests[0].items().map(|(_, item)| (item.title.as_str(), item.html.as_str())).collect();
+        assert_eq!(
+            items,
+            [("Harbour strike ends.", "<p>Dockers return.</p>"), ("Election set.", "<p>In May.</p>")],
+            "{one}"
+        );
+    }
+}
+
+#[test]
+fn lines_that_begin_with_a_number_in_a_key_are_items_where_they_have_links() {
+    check(
+        "# T\n\n## World\n\n1️⃣ Harbour strike ends. [Source](https://example.org/1)\n2️⃣ Election set. [Source](https://example.org/2)\n\n## 2️⃣ Five points of a [plan](https://example.org/plan)\n\n1️⃣ Begin.\n\n2️⃣ Go on.\n",
+        expect![[r#"
+            2025-05-22 T
+              [World] it holds a list or the like
+                5 Harbour strike ends. <https://example.org/1> 
+                6 Election set. <https://example.org/2> 
+              [] no heading above
+                8 Five points of a plan <https://example.org/plan> 
+        "#]],
+    );
+}
+
