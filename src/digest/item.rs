@@ -80,8 +80,9 @@ impl<'r, 'a> Reader<'r, 'a> {
         if why == ItemWhy::Numbered {
             take_number(&mut body);
         }
-        let labelled = self.take_label_link(&mut body, findings).or_else(|| self.labelled_before(&body));
         let has_heading = heading.is_some();
+        let labelled = self.take_label_link(&mut body, findings).or_else(|| self.labelled_before(&body));
+        let labelled = labelled.or_else(|| if has_heading { None } else { self.take_leading_label(&mut body) });
         let mut in_heading = None;
         let (title, covering) = match heading {
             Some(heading) => {
@@ -191,6 +192,22 @@ impl<'r, 'a> Reader<'r, 'a> {
         found
     }
 
+    /// Takes such a link out that a text without a heading begins with. Where a sentence goes on after it, it is a part of
+    /// that: `[Source](…) of the leak was a valve`.
+    fn take_leading_label(&self, body: &mut Vec<Spanned<'a>>) -> Option<String> {
+        let start = title_start(body)?;
+        let end = end_of(body, start);
+        let found = self.web_target(&body[start].0).filter(|_| self.is_label(&body[start..end]))?.into_owned();
+        if let Some((Event::Text(text), _)) = body.get(end + 1)
+            && text.trim_start().starts_with(char::is_lowercase)
+        {
+            return None;
+        }
+        body.drain(start..(end + 1).min(body.len()));
+        trim_leading_punctuation(body, start);
+        Some(found)
+    }
+
     /// Whether a link only says "read the original".
     pub fn is_label(&self, link: &[Spanned<'_>]) -> bool {
         let length = |event: &Event<'_>| if let Event::Text(text) = event { text.len() } else { 0 };
@@ -259,7 +276,8 @@ impl<'r, 'a> Reader<'r, 'a> {
                     return (String::new(), None);
                 }
                 let link = Some((dest_url.clone(), body[start].1.start));
-                if goes_on && (is_address || is_a_word(&title)) { (String::new(), link) } else { (title, link) }
+                let is_no_title = (goes_on && (is_address || is_a_word(&title))) || self.is_label(&body[start..end]);
+                if is_no_title { (String::new(), link) } else { (title, link) }
             }
             Event::Start(Tag::Strong) if !goes_on(body, end) || title_ends(&plain(inner)) => {
                 let link = leading_link(inner);
@@ -429,8 +447,8 @@ fn leading_link<'a>(events: &[Spanned<'a>]) -> Option<LinkAt<'a>> {
 /// `**Title**: text` goes on after the colon.
 fn trim_leading_punctuation(body: &mut [Spanned<'_>], at: usize) {
     if let Some((Event::Text(text), _)) = body.get_mut(at) {
-        let rest =
-            text.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '-' | '–' | '—' | '.'));
+        let rest = text
+            .trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '-' | '–' | '—' | '.' | '|'));
         *text = rest.to_owned().into();
     }
 }

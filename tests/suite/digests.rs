@@ -308,6 +308,66 @@ fn what_leads_to_a_label_goes_with_it() {
 }
 
 #[test]
+fn a_link_that_only_says_read_more_is_the_story_s_in_many_languages() {
+    for label in [
+        "اقرأ المزيد",
+        "بیشتر بخوانید",
+        "مزید پڑھیں",
+        "קרא עוד",
+        "Читать далее",
+        "Читати далі",
+        "और पढ़ें",
+        "আরও পড়ুন",
+        "Leer más",
+        "Leia mais",
+        "Lire la suite",
+        "Weiterlesen",
+        "Leggi di più",
+        "Lees meer",
+        "Czytaj więcej",
+        "Devamını oku",
+        "続きを読む",
+        "더 보기",
+        "자세히 보기",
+        "阅读更多",
+        "閱讀更多",
+        "Đọc thêm",
+        "อ่านต่อ",
+        "Baca selengkapnya",
+        "Διαβάστε περισσότερα",
+        "Läs mer",
+        "Číst dále",
+        "Read more",
+    ] {
+        let zebras =
+            "### Zebras\n\nThey run, says [Mo](https://mo.example.com/about/him).\n\n[LABEL](https://example.org/1)\n";
+        let otters = "- **Otters**, by [Jo](https://jo.example.com/about/her). [LABEL »](https://example.org/2)\n";
+        let ledgers = "- [LABEL](https://example.org/3): Ledgers of old\n";
+        let text = format!("# T\n\n## S\n\n{zebras}\n## U\n\n{otters}{ledgers}").replace("LABEL", label);
+        let (digest, _) = parse(&text);
+        let items: Vec<_> = digest.items().map(|(_, item)| (item.title.as_str(), item.link.as_deref())).collect();
+        let expected = [
+            ("Zebras", Some("https://example.org/1")),
+            ("Otters", Some("https://example.org/2")),
+            ("Ledgers of old", Some("https://example.org/3")),
+        ];
+        assert_eq!(items, expected, "{label}");
+    }
+}
+
+#[test]
+fn a_sentence_that_begins_with_a_label_stays_whole() {
+    check(
+        "# T\n\n## S\n\n- [Source](https://example.org/1) of the leak was a valve\n- [Read more](https://example.org/2) - Otters\n",
+        expect![[r#"
+            S (s)
+              5: Source of the leak was a valve <https://example.org/1> 
+              6: Otters <https://example.org/2> 
+        "#]],
+    );
+}
+
+#[test]
 fn a_language_that_is_none_is_told() {
     let (digest, findings) = parse("---\nlang: english please\n---\n# T\n");
     assert_eq!((digest.language, findings[0].code, findings[0].line), (None, Code::FrontMatterValue, 2));
