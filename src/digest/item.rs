@@ -276,7 +276,9 @@ impl<'r, 'a> Reader<'r, 'a> {
                     return (String::new(), None);
                 }
                 let link = Some((dest_url.clone(), body[start].1.start));
-                let is_no_title = (goes_on && (is_address || is_a_word(&title))) || self.is_label(&body[start..end]);
+                let is_no_title = (goes_on && is_a_word(&title))
+                    || (is_address && (goes_on || says_more(&body[end..])))
+                    || self.is_label(&body[start..end]);
                 if is_no_title { (String::new(), link) } else { (title, link) }
             }
             Event::Start(Tag::Strong) if !goes_on(body, end) || title_ends(&plain(inner)) => {
@@ -315,6 +317,12 @@ fn goes_on(body: &[Spanned<'_>], end: usize) -> bool {
         Some((Event::Start(_) | Event::Code(_) | Event::InlineHtml(_), _)) => true,
         _ => false,
     }
+}
+
+/// Whether words follow that are no list.
+fn says_more(events: &[Spanned<'_>]) -> bool {
+    let mut words = events.iter().take_while(|(event, _)| !matches!(event, Event::Start(Tag::List(_))));
+    words.any(|(event, _)| matches!(event, Event::Text(text) if text.contains(char::is_alphabetic)))
 }
 
 /// Whether a text is so short that it is no title where a sentence goes on: `[Revert](…) what broke the tests`, `[#12](…)`.
@@ -470,7 +478,11 @@ fn sentence_title(body: &[Spanned<'_>]) -> String {
     });
     let first: Vec<&Spanned<'_>> =
         spoken.take_while(|(event, _)| !matches!(event, Event::Start(Tag::List(_)))).take(ENOUGH_CHARS).collect();
-    let text = first_paragraph(&plain_of(first.iter().copied(), ENOUGH_CHARS));
+    // What leads on from an address leads from nothing now.
+    let follows_address = begins_with_address(body);
+    let start_of =
+        |text: &str| first_paragraph(if follows_address { text.trim_start_matches(is_separator) } else { text });
+    let text = start_of(&plain_of(first.iter().copied(), ENOUGH_CHARS));
     if text.is_empty() {
         return cut(first_sentence(&first_paragraph(&plain_start(body, ENOUGH_CHARS))), TITLE_MAX_CHARS);
     }
@@ -481,7 +493,7 @@ fn sentence_title(body: &[Spanned<'_>]) -> String {
         return cut(sentence, TITLE_MAX_CHARS);
     }
     let masked = without_inner_marks(&first);
-    let masked = first_paragraph(&plain_of(masked.iter(), ENOUGH_CHARS));
+    let masked = start_of(&plain_of(masked.iter(), ENOUGH_CHARS));
     let end = text.char_indices().nth(first_sentence(&masked).chars().count()).map_or(text.len(), |(end, _)| end);
     cut(&text[..end], TITLE_MAX_CHARS)
 }
@@ -492,10 +504,21 @@ fn picture_title(body: &[Spanned<'_>]) -> String {
     start.map_or_else(String::new, |start| clean_title(plain(&body[start + 1..end_of(body, start)])))
 }
 
+/// Whether an address as it stands is what a text begins with.
+fn begins_with_address(body: &[Spanned<'_>]) -> bool {
+    let start = title_start(body).map(|start| &body[start].0);
+    matches!(start, Some(Event::Start(Tag::Link { link_type: LinkType::Autolink, .. })))
+}
+
+/// White space and what stands between an address and a text.
+fn is_separator(character: char) -> bool {
+    character.is_whitespace() || "，,、：:-–—|".contains(character)
+}
+
 fn first_paragraph(text: &str) -> String {
     let paragraph = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     // What led to an address leads to nothing now.
-    let paragraph = paragraph.trim_end_matches(|c: char| c.is_whitespace() || "，,、：:-–—|".contains(c));
+    let paragraph = paragraph.trim_end_matches(is_separator);
     clean_title(paragraph.to_owned())
 }
 

@@ -23,6 +23,8 @@ pub enum Shape {
     Bold,
     /// A table of linked rows.
     Table,
+    /// Addresses, each on a line of its own with its text below.
+    Addresses,
     /// Paragraphs of which most have a link.
     Paragraphs,
     /// Texts between thematic breaks.
@@ -57,6 +59,7 @@ pub fn shape(outline: &Outline<'_>, blocks: &[usize]) -> Shape {
         () if counts.visible == 0 => Shape::Empty,
         () if counts.clearly_numbered > 0 || counts.numbered > counts.linked_entries.max(1) => Shape::Numbered,
         () if counts.parts(outline, blocks) > 2 => Shape::Parts,
+        () if are_addresses(outline, blocks) => Shape::Addresses,
         () if counts.lists > 0 && (in_lists >= in_text || is_main) => Shape::List,
         () if counts.titled > 0 || (counts.bold > 1 && counts.bold_linked * 2 >= counts.bold) => Shape::Bold,
         () if counts.linked_rows > 1 => Shape::Table,
@@ -149,6 +152,35 @@ impl Counts {
     }
 }
 
+/// Whether some blocks begin with an address on a line of its own, and each such address has a text below it.
+fn are_addresses(outline: &Outline<'_>, blocks: &[usize]) -> bool {
+    let (mut addresses, mut has_text) = (0_usize, true);
+    for at in blocks.iter().filter(|at| !matches!(outline.blocks[**at].kind, Kind::Comment | Kind::Break)) {
+        match address_lead(outline.of(*at)) {
+            Some(end) if has_text => {
+                addresses += 1;
+                has_text = outline.of(*at).len() > end + 2;
+            }
+            Some(_) => return false,
+            None if addresses == 0 => return false,
+            None => has_text = true,
+        }
+    }
+    addresses > 1 && has_text
+}
+
+/// The end of the address that a paragraph begins with, if it stands alone on its line.
+fn address_lead(paragraph: &[Spanned<'_>]) -> Option<usize> {
+    let is_address = |event: &Event<'_>| matches!(event, Event::Start(Tag::Link { link_type: LinkType::Autolink, .. }));
+    let [(Event::Start(Tag::Paragraph), _), (link, _), ..] = paragraph else { return None };
+    let end = end_of(paragraph, 1);
+    let ends_line = matches!(
+        paragraph.get(end + 1),
+        Some((Event::SoftBreak | Event::HardBreak | Event::End(TagEnd::Paragraph), _))
+    );
+    (is_address(link) && ends_line).then_some(end)
+}
+
 /// The blocks between thematic breaks.
 fn parts<'b>(outline: &'b Outline<'_>, blocks: &'b [usize]) -> impl Iterator<Item = &'b [usize]> {
     blocks.split(|at| outline.blocks[*at].kind == Kind::Break).filter(|part| !part.is_empty())
@@ -184,6 +216,7 @@ pub fn drafts<'a>(outline: &Outline<'a>, blocks: &[usize], shape: Shape) -> Vec<
         Shape::Bold => {
             runs(outline, blocks, ItemWhy::Bold, |events| bold_lead(events).map(|_| 1).into_iter().collect())
         }
+        Shape::Addresses => addressed(outline, blocks),
         Shape::Paragraphs => {
             runs(outline, blocks, ItemWhy::Paragraph, |events| Vec::from_iter(has_link(events).then_some(1)))
         }
@@ -199,6 +232,21 @@ pub fn drafts<'a>(outline: &Outline<'a>, blocks: &[usize], shape: Shape) -> Vec<
             .collect(),
         Shape::Prose => Vec::from_iter(whole(outline, blocks, ItemWhy::Prose)),
     }
+}
+
+/// Addresses with what stands below them; lists of links between them are items as well.
+fn addressed<'a>(outline: &Outline<'a>, blocks: &[usize]) -> Vec<Draft<'a>> {
+    let is_of_links = |at: &usize| {
+        let events = outline.of(*at);
+        outline.blocks[*at].kind == Kind::List && linked_entries(events) == entry_ranges(events).count()
+    };
+    let starts = |events: &[Spanned<'a>]| -> Vec<usize> { address_lead(events).map(|_| 1).into_iter().collect() };
+    let runs_and_lists = blocks.chunk_by(|one, next| !is_of_links(one) && !is_of_links(next));
+    let drafts = runs_and_lists.flat_map(|chunk| match chunk {
+        [list] if is_of_links(list) => entries(outline.of(*list), &[]),
+        run => runs(outline, run, ItemWhy::Paragraph, starts),
+    });
+    drafts.collect()
 }
 
 /// Everything as one item, if there is anything.

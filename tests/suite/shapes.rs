@@ -607,3 +607,38 @@ fn lines_that_begin_with_a_number_in_a_key_are_items_where_they_have_links() {
     );
 }
 
+#[test]
+fn addresses_with_a_text_below_each_are_items() {
+    check(
+        "# T\n\n<https://example.org/rivers>\n: Maps of rivers that are no more. Lovely colours.\n\nhttps://example.org/rice\n\nHow to cook rice for forty people.\n\n- https://example.org/lighthouse - a list of lighthouses\n- [A short history of string](https://example.org/string)\n",
+        expect![[r#"
+            2025-05-22 T
+              [] no heading above
+                3 Maps of rivers that are no more. <https://example.org/rivers> 
+                6 How to cook rice for forty people. <https://example.org/rice> 
+                10 a list of lighthouses <https://example.org/lighthouse> 
+                11 A short history of string <https://example.org/string> 
+        "#]],
+    );
+}
+
+#[test]
+fn only_below_an_address_a_title_loses_the_signs_before_it() {
+    check(
+        "# T\n\n## S\n\n- --audit-version is gone\n- :tada: a game\n- https://example.org/1 – a tale. See `a.b`. And [more](https://example.org/2)\n",
+        expect![[r#"
+            2025-05-22 T
+              [S] it holds a list or the like
+                5 --audit-version is gone <-> 
+                6 :tada: a game <-> 
+                7 a tale. <https://example.org/1> 
+        "#]],
+    );
+}
+
+#[test]
+fn addresses_above_or_below_texts_without_a_pattern_are_one_text() {
+    let text =
+        "# T\n\n## Story\n\nhttps://example.org/1\n\nA text.\n\nhttps://example.org/2\n\nhttps://example.org/3\n";
+    assert_eq!(parse("2025-05-22.md", text, &Rules::default())[0].len(), 1);
+}
