@@ -358,9 +358,9 @@ impl<'f> File<'f> {
         for issue in &layout.issues {
             let mut gatherer = Gatherer::new(&context, &reader);
             let is_file = context.is_one_story(&layout);
-            let lead_is_items = if is_file {
+            let first_item = if is_file {
                 gatherer.gather_file(layout.title);
-                true
+                Some(0)
             } else {
                 gatherer.gather(issue)
             };
@@ -377,8 +377,8 @@ impl<'f> File<'f> {
             let undated = one && date_told.is_none();
             let key = if undated { self.undated_key() } else { format!("{date}{said}") };
             let title = self.front_matter.title.clone().filter(|_| one).or(heading);
-            let preamble =
-                if lead_is_items { String::new() } else { self.preamble(outline, issue, &renderer, findings) };
+            let before = first_item.unwrap_or(usize::MAX);
+            let preamble = self.preamble(outline, issue, before, &renderer, findings);
             if undated && sections.iter().all(|section| section.items.is_empty()) {
                 self.tell_no_date(findings);
                 continue;
@@ -411,14 +411,17 @@ impl<'f> File<'f> {
         digests
     }
 
+    /// What stands before the first section, and before the first item.
     fn preamble(
         &self,
         outline: &Outline<'f>,
         issue: &Issue<'_>,
+        first_item: usize,
         renderer: &html::Renderer<'f>,
         findings: &mut Vec<Finding>,
     ) -> String {
-        let blocks = issue.lead.iter().filter(|at| outline.blocks[**at].kind != Kind::Footnote);
+        let is_before = |at: &&usize| outline.blocks[**at].span.end <= first_item;
+        let blocks = issue.lead.iter().filter(is_before).filter(|at| outline.blocks[**at].kind != Kind::Footnote);
         let mut told = Vec::new();
         let html = renderer.render(outline.events_of(blocks.copied()), &mut told);
         // Ways around the author's own site are no stories.

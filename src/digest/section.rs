@@ -54,19 +54,27 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         self.context.outline
     }
 
-    /// Takes in everything of a digest. Whether the blocks before the first heading were items is the answer.
-    pub fn gather(&mut self, issue: &Issue<'_>) -> bool {
+    /// Takes in everything of a digest. The answer is where the first item before the first heading begins, if there is one.
+    pub fn gather(&mut self, issue: &Issue<'_>) -> Option<usize> {
         let lead = self.visible(issue.lead.iter().copied());
-        let shape = self.shape(&lead);
-        let is_entries = !matches!(shape, Shape::Empty | Shape::Prose)
-            && (issue.nodes.is_empty() || (shape == Shape::List && self.holds_most_links(&lead)));
-        if is_entries {
-            for draft in self.drafts(&lead, shape) {
-                self.add(UNNAMED, draft);
-            }
-        }
+        let drafts = self.lead_drafts(&lead, issue);
+        let first = drafts.first().map(|draft| draft.offset);
+        drafts.into_iter().for_each(|draft| self.add(UNNAMED, draft));
         self.siblings(&issue.nodes, None, &[]);
-        is_entries
+        first
+    }
+
+    /// The items of the blocks before the first heading.
+    fn lead_drafts(&self, lead: &[usize], issue: &Issue<'_>) -> Vec<Draft<'a>> {
+        let shape = self.shape(lead);
+        let is_entries = match shape {
+            Shape::Empty | Shape::Prose => false,
+            _ if issue.nodes.is_empty() => true,
+            Shape::List => self.holds_most_links(lead),
+            Shape::Bold => split::has_bold_titles(self.outline(), lead),
+            shape => shape == Shape::Addresses,
+        };
+        if is_entries { self.drafts(lead, shape) } else { Vec::new() }
     }
 
     /// Takes in a whole file as one item. `title` is its heading.

@@ -169,6 +169,22 @@ fn are_addresses(outline: &Outline<'_>, blocks: &[usize]) -> bool {
     addresses > 1 && has_text
 }
 
+/// Whether two paragraphs or more begin with a title in bold and have a link: what stands before the first heading may as well be
+/// an imprint, `**Editor:** [Ann](…)`, whose bold texts are labels.
+pub fn has_bold_titles(outline: &Outline<'_>, blocks: &[usize]) -> bool {
+    let is_title = |at: &&usize| {
+        let events = outline.of(**at);
+        let Some(end) = bold_lead(events).filter(|_| outline.blocks[**at].kind == Kind::Paragraph) else {
+            return false;
+        };
+        let is_colon = |text: &str| text.starts_with([':', '：']);
+        let is_label = matches!(events.get(end + 1), Some((Event::Text(after), _)) if is_colon(after.trim_start()))
+            || plain(&events[..end]).trim_end().ends_with([':', '：']);
+        has_link(&events[..end]) || (has_link(events) && !is_label)
+    };
+    blocks.iter().filter(is_title).count() > 1
+}
+
 /// The end of the address that a paragraph begins with, if it stands alone on its line.
 fn address_lead(paragraph: &[Spanned<'_>]) -> Option<usize> {
     let is_address = |event: &Event<'_>| matches!(event, Event::Start(Tag::Link { link_type: LinkType::Autolink, .. }));

@@ -608,6 +608,30 @@ fn lines_that_begin_with_a_number_in_a_key_are_items_where_they_have_links() {
 }
 
 #[test]
+fn bold_titles_before_the_first_heading_are_items_and_an_imprint_is_none() {
+    check(
+        "# T\n\nWelcome back.\n\n**[The harbour](https://example.org/1)** — leads.\n\n**[A tower](https://example.org/2)** — follows.\n\n## In brief\n\n- The [otter](https://example.org/3) is out\n- The [mill](https://example.org/4) turns\n",
+        expect![[r#"
+            2025-05-22 T
+              [] no heading above
+                5 The harbour <https://example.org/1> 
+                7 A tower <https://example.org/2> 
+              [In brief] it holds a list or the like
+                11 The otter is out <https://example.org/3> 
+                12 The mill turns <https://example.org/4> 
+        "#]],
+    );
+    let imprint = "# T\n\n**Editor:** [Ann](https://example.org/ann)\n\n**Post**: [write](https://example.org/post)\n\n## In brief\n\n- The [otter](https://example.org/3) is out\n- The [mill](https://example.org/4) turns\n";
+    assert_eq!(parse("2025-05-22.md", imprint, &Rules::default())[0].len(), 2);
+}
+
+#[test]
+fn what_stands_before_the_first_item_introduces_the_digest() {
+    let text = "# T\n\nWelcome back.\n\n**[The harbour](https://example.org/1)** — leads.\n\n**[A tower](https://example.org/2)** — follows.\n\n## In brief\n\n- The [otter](https://example.org/3) is out\n";
+    assert_eq!(parse("2025-05-22.md", text, &Rules::default())[0].preamble, "<p>Welcome back.</p>");
+}
+
+#[test]
 fn addresses_with_a_text_below_each_are_items() {
     check(
         "# T\n\n<https://example.org/rivers>\n: Maps of rivers that are no more. Lovely colours.\n\nhttps://example.org/rice\n\nHow to cook rice for forty people.\n\n- https://example.org/lighthouse - a list of lighthouses\n- [A short history of string](https://example.org/string)\n",
