@@ -6,6 +6,7 @@
 pub mod date;
 mod delimiter;
 mod emphasis;
+mod fields;
 mod front_matter;
 mod heading;
 pub mod html;
@@ -272,7 +273,7 @@ impl Text {
         } else if let Some(outcome) = self.refused {
             return (outcome, self.findings);
         }
-        let outline = self.outline(rules);
+        let mut outline = self.outline(rules);
         let nothing = Learnt::default();
         let (in_path, rest) = dated_path(&self.source.path, rules);
         let file = File {
@@ -286,6 +287,10 @@ impl Text {
             learnt: surroundings.learnt.unwrap_or(&nothing),
             first_seen: surroundings.first_seen,
         };
+        if rules.items != ItemForm::List {
+            let group = file.said.as_deref().unwrap_or_default();
+            fields::mark(&mut outline, |label, heading| file.learnt.is_field(group, label, heading));
+        }
         let mut findings = Vec::new();
         let digests = file.read(&outline, &mut findings);
         findings.extend(self.findings);

@@ -152,10 +152,10 @@ impl<'r, 'a> Reader<'r, 'a> {
         is_home_page(&url) && text.trim_end_matches('/') == url.trim_end_matches('/')
     }
 
-    /// The link whose label stands before it as text: `Link: https://…`, `来源：[某报](…)`.
+    /// The link whose label stands before it as text: `Link: https://…`, `来源：[某报](…)`, `**Source**: [name](…)`.
     fn labelled_before(&self, body: &[Spanned<'_>]) -> Option<String> {
         links(body).find_map(|(start, _)| {
-            let Some((Event::Text(before), _)) = start.checked_sub(1).map(|at| &body[at]) else { return None };
+            let before = text_right_before(&body[..start]);
             let before = before.trim_end().strip_suffix([':', '：'])?;
             let label = before.rsplit(['|', '｜', '·', '，', ',', '。', '(', '（']).next().unwrap_or(before);
             if !self.labels.contains(&normalized(label)) {
@@ -294,6 +294,20 @@ impl<'r, 'a> Reader<'r, 'a> {
             Event::Start(Tag::Strong) => (String::new(), leading_link(inner)),
             _ => (String::new(), None),
         }
+    }
+}
+
+/// The text that some events end with, and the bold text before it if only a colon stands between.
+fn text_right_before<'e>(events: &'e [Spanned<'_>]) -> Cow<'e, str> {
+    match events {
+        [.., (Event::Text(bold), _), (Event::End(TagEnd::Strong), _)] => Cow::Borrowed(&**bold),
+        [.., (Event::Text(bold), _), (Event::End(TagEnd::Strong), _), (Event::Text(text), _)]
+            if matches!(text.trim(), "" | ":" | "：") =>
+        {
+            Cow::Owned(format!("{bold}{text}"))
+        }
+        [.., (Event::Text(text), _)] => Cow::Borrowed(&**text),
+        _ => Cow::Borrowed(""),
     }
 }
 

@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::outline::{Kind, Node, Outline};
-use super::{Volume, date, name, split};
+use super::{Volume, date, fields, name, split};
 
 /// A heading is a section when it heads so many digests ...
 const RECURS_IN: usize = 3;
@@ -39,7 +39,7 @@ pub struct Lesson {
     names: BTreeSet<u64>,
     /// The texts that could be noise: what stands first below a heading, and what closes the file.
     texts: BTreeSet<u64>,
-    /// How its paragraphs begin.
+    /// How its paragraphs begin, and the labels of lists that could be fields.
     openings: BTreeSet<u64>,
 }
 
@@ -68,6 +68,15 @@ impl Lesson {
         }
     }
 
+    /// The labels of lists that could be fields.
+    fn take_labels(&mut self, outline: &Outline<'_>, body: &Range<usize>) {
+        for at in body.clone().filter(|at| outline.blocks[*at].kind == Kind::List) {
+            let follows_text = at > body.start && outline.blocks[at - 1].kind == Kind::Paragraph;
+            let labels = fields::labels_of(outline.of(at), follows_text);
+            self.openings.extend(labels.iter().map(|label| field(&self.group, label)));
+        }
+    }
+
     fn take(&mut self, outline: &Outline<'_>, node: &Node, title: Option<usize>, headings: &mut Headings) {
         if let Some(heading) = node.heading {
             let text = outline.text_of(heading);
@@ -80,6 +89,7 @@ impl Lesson {
             self.take_entries(outline, &node.body);
             let paragraphs = node.body.clone().filter(|at| outline.blocks[*at].kind == Kind::Paragraph);
             self.openings.extend(paragraphs.filter_map(|at| opening(outline, at, &self.group, &name)));
+            self.take_labels(outline, &node.body);
         }
         node.children.iter().for_each(|child| self.take(outline, child, title, headings));
     }
@@ -112,6 +122,11 @@ pub(super) fn opening(outline: &Outline<'_>, paragraph: usize, group: &str, head
         return None;
     }
     Some(number(&(group, heading, first)))
+}
+
+/// A number for a label of a list.
+fn field(group: &str, label: &str) -> u64 {
+    number(&(group, "field", label))
 }
 
 /// A number for a list entry; its digits do not count.
@@ -182,6 +197,11 @@ impl Learnt {
     /// Whether paragraphs of so many digests begin in this way that it is a form.
     pub(super) fn is_form(&self, opening: u64) -> bool {
         self.openings.contains(&opening)
+    }
+
+    /// Whether lists of so many digests have a label that it is that of a field, below a heading that does not recur.
+    pub(super) fn is_field(&self, group: &str, label: &str, heading: &str) -> bool {
+        self.openings.contains(&field(group, label)) && self.strength(group, heading).is_none()
     }
 
     /// Whether what does not recur is known not to.

@@ -25,6 +25,8 @@ pub enum Kind {
     Paragraph,
     /// A list, ordered or not.
     List,
+    /// A list that says of what stands above it where it comes from and the like ([`super::fields`]).
+    Fields,
     /// Raw HTML and nothing else.
     Html,
     /// A comment: nothing at all.

@@ -199,8 +199,10 @@ impl<'r, 'a> Gatherer<'r, 'a> {
 
     /// Whether one text is worth an entry of its own.
     fn is_story(&self, blocks: &[usize]) -> bool {
-        let is_text =
-            |at: &&usize| matches!(self.outline().blocks[**at].kind, Kind::Paragraph | Kind::Quote | Kind::List);
+        let is_text = |at: &&usize| {
+            let kind = self.outline().blocks[**at].kind;
+            matches!(kind, Kind::Paragraph | Kind::Quote | Kind::List | Kind::Fields)
+        };
         let texts: Vec<usize> = blocks.iter().filter(is_text).copied().collect();
         let says_much = || {
             let texts = texts.iter().map(|at| plain(self.outline().of(*at)).chars().count());

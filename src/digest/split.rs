@@ -2,8 +2,12 @@
 //!
 //! Only where items begin and end; what stands in one is [`super::item`]'s matter.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
+use super::fields::{self, Labelled};
 use super::html::end_of;
 use super::item::{Draft, KEYCAP, numbering};
 use super::outline::{Kind, Outline, Spanned, plain};
@@ -87,8 +91,10 @@ struct Counts {
     clearly_numbered: usize,
     bold: usize,
     bold_linked: usize,
-    /// Bold, and a link on the next line.
+    /// Bold, and a link on the next line, or fields below.
     titled: usize,
+    /// The block that was looked at last begins bold.
+    ends_bold: bool,
     breaks: usize,
 }
 
@@ -112,8 +118,10 @@ impl Counts {
                 self.begins_with_paragraph |= self.visible == 0;
                 self.take_paragraph(events);
             }
+            Kind::Fields => self.titled += usize::from(self.ends_bold),
             Kind::Html | Kind::Code | Kind::Quote | Kind::Other => {}
         }
+        self.ends_bold = kind == Kind::Paragraph && bold_lead(events).is_some();
         self.visible += 1;
         self.all += spoken(events);
     }
@@ -423,7 +431,7 @@ pub fn entry_texts(list: &[Spanned<'_>]) -> Vec<String> {
 }
 
 /// The ranges of the top-level entries of a list.
-fn entry_ranges<'e>(list: &'e [Spanned<'_>]) -> impl Iterator<Item = std::ops::Range<usize>> + 'e {
+pub fn entry_ranges<'e>(list: &'e [Spanned<'_>]) -> impl Iterator<Item = std::ops::Range<usize>> + 'e {
     children(list, 1)
 }
 
@@ -443,15 +451,21 @@ fn rows<'e>(table: &'e [Spanned<'_>]) -> impl Iterator<Item = std::ops::Range<us
     children(table, 1).filter(|row| matches!(table[row.start].0, Event::Start(Tag::TableRow)))
 }
 
-/// The entries of a list as items. Entries that only name what those below them have in common are categories of these.
+/// The entries of a list as items. Entries that only name what those below them have in common are categories of these, unless
+/// these are fields.
 fn entries<'a>(list: &[Spanned<'a>], categories: &[String]) -> Vec<Draft<'a>> {
     let mut drafts = Vec::new();
+    let known = OnceCell::new();
     for range in entry_ranges(list).filter(|range| matches!(list[range.start].0, Event::Start(Tag::Item))) {
         let entry = &list[range.start + 1..range.end - 1];
         let lists = nested_lists(entry);
         let own = &entry[..lists.first().map_or(entry.len(), |list| list.start)];
         if lists.iter().any(|list| has_link(&entry[list.clone()]))
             && let Some(group) = group_label(own)
+            && !lists.iter().any(|nested| {
+                let fields = Labelled::of(&entry[nested.clone()], 0, false);
+                fields.is_some_and(|fields| fields.is_fields(known.get_or_init(|| nested_fields(list))))
+            })
         {
             let categories = [categories, &[group]].concat();
             drafts.extend(lists.iter().flat_map(|nested| entries(&entry[nested.clone()], &categories)));
@@ -461,6 +475,17 @@ fn entries<'a>(list: &[Spanned<'a>], categories: &[String]) -> Vec<Draft<'a>> {
         drafts.push(Draft { categories: categories.to_vec(), ..draft });
     }
     drafts
+}
+
+/// The labels that recur in the lists within the entries of one.
+fn nested_fields(list: &[Spanned<'_>]) -> HashSet<String> {
+    let mut labelled = Vec::new();
+    for range in entry_ranges(list).filter(|range| range.len() > 2) {
+        let entry = &list[range.start + 1..range.end - 1];
+        let nested = nested_lists(entry).into_iter();
+        labelled.extend(nested.filter_map(|nested| Labelled::of(&entry[nested], range.start, false)));
+    }
+    fields::recurring(&labelled)
 }
 
 fn nested_lists(entry: &[Spanned<'_>]) -> Vec<std::ops::Range<usize>> {

@@ -574,6 +574,98 @@ fn a_comment_ends_with_its_own_tag_and_with_no_address() {
         "#]],
     );
 }
+
+#[test]
+fn lists_of_labels_below_headings_say_what_the_item_is() {
+    for (summary, source) in
+        [("**Summary**:", "**Source**:"), ("**요약**:", "**출처**:"), ("**摘要：**", "**来源：**"), ("Gist:", "From:")]
+    {
+        let item = |number: u32| {
+            format!(
+                "### {number}. Story {number}\n- {summary} It is about trams.\n- {source} [the paper](https://example.org/{number})\n\n"
+            )
+        };
+        let text = format!("# T\n\n## AI\n\n{}{}## Security\n\n{}", item(1), item(2), item(3));
+        let digests = parse("2025-05-22.md", &text, &Rules::default());
+        let items: Vec<(&str, &str, Option<&str>)> = digests[0]
+            .items()
+            .map(|(section, item)| (section.title.as_str(), item.title.as_str(), item.link.as_deref()))
+            .collect();
+        let expected = [
+            ("AI", "Story 1", Some("https://example.org/1")),
+            ("AI", "Story 2", Some("https://example.org/2")),
+            ("Security", "Story 3", Some("https://example.org/3")),
+        ];
+        assert_eq!(items, expected, "{summary}");
+    }
+}
+
+#[test]
+fn labels_that_stand_once_or_lead_to_stories_each_are_items() {
+    check(
+        "# T\n\n## Releases\n\n- **Rust**: [1.90](https://example.org/rust)\n- **Go**: [1.25](https://example.org/go)\n\n## Articles\n\n- **Rust**: [Lifetimes](https://example.org/lifetimes)\n- **Go**: [Channels](https://example.org/channels)\n\n## Notes\n\n- **Fees:** they fall, says [Mo](https://example.org/fees)\n- **Nodes:** more of them\n",
+        expect![[r#"
+            2025-05-22 T
+              [Releases] it holds a list or the like
+                5 Rust <https://example.org/rust> 
+                6 Go <https://example.org/go> 
+              [Articles] it holds a list or the like
+                10 Rust <https://example.org/lifetimes> 
+                11 Go <https://example.org/channels> 
+              [Notes] it holds a list or the like
+                15 Fees <https://example.org/fees> 
+                16 Nodes <-> 
+        "#]],
+    );
+}
+
+#[test]
+fn of_several_fields_the_one_with_a_label_leads_to_the_story() {
+    check(
+        "# T\n\n## One\n\n- **Author**: [Ann](https://example.org/authors/ann)\n- **Link**: [read](https://example.org/1)\n- **Length**: short\n\n## Two\n\n- **Author**: [Bo](https://example.org/authors/bo)\n- **Link**: https://example.org/2\n",
+        expect![[r#"
+            2025-05-22 T
+              [] no heading above
+                3 One <https://example.org/1> 
+                9 Two <https://example.org/2> 
+        "#]],
+    );
+}
+
+#[test]
+fn fields_may_stand_below_bold_titles_and_in_the_entries_of_a_list() {
+    check(
+        "# T\n\n## Bold\n\n**A tram**\n\n- Summary: it runs\n- Source: [a](https://example.org/1)\n\n**A bus**\n\n- Summary: it waits\n- Source: [b](https://example.org/2)\n\n## List\n\n1. **A mill**\n   - Summary: it turns\n   - Source: [c](https://example.org/3)\n2. **A quay**\n   - Summary: it is new\n   - Source: [d](https://example.org/4)\n",
+        expect![[r#"
+            2025-05-22 T
+              [Bold] it holds a list or the like
+                5 A tram <https://example.org/1> 
+                10 A bus <https://example.org/2> 
+              [List] it holds a list or the like
+                17 A mill <https://example.org/3> 
+                20 A quay <https://example.org/4> 
+        "#]],
+    );
+}
+
+#[test]
+fn labels_that_recur_over_files_are_fields_where_each_file_has_one_item() {
+    let folder = Folder::new();
+    for day in 1..5 {
+        let text = format!(
+            "# Daily 2025-05-0{day}\n\n## Story {}\n\n- **Gist**: it runs\n- **From**: [a](https://example.org/{day})\n",
+            ["tram", "bus", "mill", "quay"][day - 1]
+        );
+        folder.write(&format!("2025-05-0{day}.md"), text);
+    }
+    expect![[r#"
+        2025-05-04 Daily 2025-05-04
+          [] no heading above
+            3 Story quay <https://example.org/4> 
+    "#]]
+    .assert_eq(&sketch_of(&read(&folder), "2025-05-04.md"));
+}
+
 #[test]
 fn a_sign_before_bold_text_hides_no_item() {
     for (one, two) in [("1️⃣", "2️⃣"), ("🔹", "🔸"), ("•", "•"), ("①", "②"), ("👩‍🚀", "✅")]
