@@ -135,10 +135,15 @@ The file has a character that no feed may contain, such as U+0008.
 It is invisible in most editors and mostly comes from a PDF or a terminal. The finding
 names the first one; there may be more.
 
-Subscribers get the text without such characters, and lose nothing else.
+Subscribers get the text without such characters, and lose nothing else. Here the sign
+␈ stands for one:
+
+    Night buses␈ run until five.
 
 Delete it. If it cannot be seen, delete the word at the place that the finding names,
-and type it anew.
+and type it anew:
+
+    Night buses run until five.
 "#
         }
         Code::FrontMatterInvalid => {
@@ -268,7 +273,10 @@ Correct the one that is wrong:
         Code::DateShared => {
             r#"
 Another file has the same date and the same language.
-Both are published, each with a page of its own, their items a quarter of an hour apart.
+Both are published, each with a page of its own, their items a quarter of an hour apart:
+
+    2026-03-02-morning.md
+    2026-03-02-evening.md
 
 Subscribers of whole digests get two entries for the day. If there is a morning and an
 evening digest, there is nothing to do.
@@ -375,10 +383,14 @@ An item has no link to a story, while nearly all others of the digest have one.
 Subscribers get it with its full text. Its title leads to its place on your page. If
 there is no story elsewhere, there is nothing to do.
 
-Otherwise end the item with a link, or make its title one:
+Otherwise end the item with a link, or make its title one. Instead of
 
     ### Night buses on trial
+    Three lines run until five.
 
+write
+
+    ### Night buses on trial
     Three lines run until five. [Read more](https://news.example.org/night-buses)
 "#
         }
@@ -665,13 +677,17 @@ Shorten the longest items, or raise the limit:
         Code::DateGuessed => {
             r#"
 The file has no date, so the day on which it was first seen counts.
-It is taken for a digest because its name has a number, as issues have.
+It is taken for a digest because its name has a number, as issues have:
+
+    issue-117.md
 
 Subscribers get it under that day. Without --state the day is forgotten when feedmill
 ends: the next start dates the file anew.
 
-Write the date, such as date: 2026-03-02, into the front matter before you publish: a
-date that comes later makes every item new.
+Write the date, such as date: 2026-03-02, into the front matter or the name before you
+publish: a date that comes later makes every item new.
+
+    2026-03-02-issue-117.md
 
 Or say when one issue came out, and how many days lie between two:
 
