@@ -371,6 +371,7 @@ impl<'f> File<'f> {
             };
             gatherer.settle_doubles();
             gatherer.keep_exceptions();
+            let unread = if is_file || self.front_matter.draft { None } else { gatherer.text_without_items(issue) };
             let Gatherer { sections, findings: found, .. } = gatherer;
             findings.extend(found);
             let heading = issue.dated.map(|(heading, _)| heading).filter(|_| !one).or(layout.title);
@@ -387,6 +388,11 @@ impl<'f> File<'f> {
             if undated && sections.iter().all(|section| section.items.is_empty()) {
                 self.tell_no_date(findings);
                 continue;
+            }
+            if let Some(offset) = unread {
+                let message = "nothing in this text was taken for an item";
+                let remedy = "write the items as a list or below headings of their own, or set items.form";
+                findings.push(self.source.finding(offset, Code::NoItems, message, remedy));
             }
             if undated {
                 let message =

@@ -81,6 +81,8 @@ pub enum Code {
     HeadingUnspaced,
     /// A heading deeper than those beside it, with a level left out.
     HeadingSkips,
+    /// A digest with a text of which no item was made.
+    NoItems,
     /// A section without items.
     SectionEmpty,
     /// A heading that differs in a letter or two from one that heads many digests.
@@ -123,7 +125,7 @@ pub enum Code {
     TooManyItems,
 }
 
-const ALL: [Code; 42] = [
+const ALL: [Code; 43] = [
     Code::Unreadable,
     Code::FileTooLarge,
     Code::FileEmpty,
@@ -146,6 +148,7 @@ const ALL: [Code; 42] = [
     Code::DateGuessed,
     Code::HeadingUnspaced,
     Code::HeadingSkips,
+    Code::NoItems,
     Code::SectionEmpty,
     Code::SectionMisspelt,
     Code::SectionUnknown,

@@ -468,7 +468,8 @@ impl<'c> Context<'c, '_> {
         configured.next().or_else(|| learnt.first().map(|(_, title)| (*title).to_owned()))
     }
 
-    fn is_skipped(&self, node: &Node) -> bool {
+    /// Whether the configuration passes over a heading.
+    pub fn is_skipped(&self, node: &Node) -> bool {
         self.rules.skip.iter().any(|heading| name::comparable(heading) == self.name(node))
     }
 

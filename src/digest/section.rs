@@ -86,6 +86,16 @@ impl<'r, 'a> Gatherer<'r, 'a> {
         self.add(UNNAMED, Draft { heading, ..Draft::new(body, offset, ItemWhy::File) });
     }
 
+    /// Where a text begins of which no item was made, although it says more than that there is nothing today.
+    pub fn text_without_items(&self, issue: &Issue<'_>) -> Option<usize> {
+        let is_heading = |at: &usize| matches!(self.outline().blocks[*at].kind, Kind::Heading(_));
+        let nodes = issue.nodes.iter().filter(|node| !self.context.is_skipped(node));
+        let below = nodes.flat_map(|node| node.whole_body());
+        let blocks = self.visible(issue.lead.iter().copied().chain(below).filter(|at| !is_heading(at)));
+        let first = blocks.first().filter(|_| self.items == 0 && self.is_story(&blocks))?;
+        Some(self.outline().blocks[*first].span.start)
+    }
+
     fn siblings(&mut self, nodes: &[&Node], section: Option<usize>, categories: &[String]) {
         let roles = self.context.roles(nodes, section.is_some());
         for (node, role) in nodes.iter().zip(roles) {

@@ -345,6 +345,26 @@ Subscribers see it as a part of the story before it, not as a story of its own.
 Give it the level of the others.
 "#
         }
+        Code::NoItems => {
+            r#"
+The digest has a text, but nothing in it was taken for an item.
+Mostly everything stands in one text without headings and lists:
+
+    The old water tower will be a library in May, says the
+    [town paper](https://news.example.org/tower). The ferry does not run this week.
+
+Subscribers get no entries of it. A few words that there is nothing today are no reason
+for this finding.
+
+Write the items as a list, or below headings of their own:
+
+    - [The old water tower will be a library](https://news.example.org/tower)
+    - The ferry does not run this week.
+
+If they have another form, say which with items.form; `feedmill show` tells what becomes
+of it.
+"#
+        }
         Code::SectionEmpty => {
             r#"
 Nothing stands below the heading of a section.

@@ -281,6 +281,18 @@ fn a_day_with_one_section_has_that_section() {
 }
 
 #[test]
+fn a_text_without_items_is_told_unless_it_says_that_there_is_nothing() {
+    let text = "The tower will be a library, says [the paper](https://example.org/tower). The ferry waits.";
+    assert_eq!(told(&format!("# T\n\n{text}\n")), [(3, Code::NoItems)]);
+    assert_eq!(told(&format!("# T\n\n{}\n", "A tower without a link. ".repeat(10))), [(3, Code::NoItems)]);
+    assert_eq!(told("# T\n\nNothing new today.\n"), []);
+    assert_eq!(told(&format!("# T\n\n## S\n\n{text}\n")), []);
+    let draft = format!("---\ndraft: true\n---\n# T\n\n{text}\n");
+    let rules = Rules { shows_drafts: true, ..Rules::default() };
+    assert_eq!(codes(&parse_as("2025-05-22.md", &draft, &rules).1), [(1, Code::Draft)]);
+}
+
+#[test]
 fn a_heading_without_a_space_is_told() {
     let (_, findings) = parse("# T\n\n##新闻\n\n###渡轮停航\n\n#标签 不是 标题\n");
     let told: Vec<_> = findings.iter().map(|finding| (finding.line, finding.code, finding.remedy.as_str())).collect();
