@@ -297,11 +297,13 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 }
 
-/// The text that some events end with, if it is plain or bold; of what stands before it only the bold text.
+/// The text that some events end with, and the bold text before it if only a colon stands between.
 fn text_right_before<'e>(events: &'e [Spanned<'_>]) -> Cow<'e, str> {
     match events {
         [.., (Event::Text(bold), _), (Event::End(TagEnd::Strong), _)] => Cow::Borrowed(&**bold),
-        [.., (Event::Text(bold), _), (Event::End(TagEnd::Strong), _), (Event::Text(text), _)] => {
+        [.., (Event::Text(bold), _), (Event::End(TagEnd::Strong), _), (Event::Text(text), _)]
+            if matches!(text.trim(), "" | ":" | "：") =>
+        {
             Cow::Owned(format!("{bold}{text}"))
         }
         [.., (Event::Text(text), _)] => Cow::Borrowed(&**text),

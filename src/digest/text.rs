@@ -186,7 +186,7 @@ pub fn is_sign(text: &str) -> bool {
             ' ' | '-' | '·' | '•' | '‣' | '▪' | '–' | '—' | '・' | '\u{FE0F}' | '\u{200D}'
             | '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}' | '\u{E0020}'..='\u{E007F}')
     };
-    text.chars().count() <= SIGN_CHARS && text.chars().all(is_part)
+    text.chars().all(is_part) && text.chars().count() <= SIGN_CHARS
 }
 
 /// The bytes of the numbers in keys that a text begins with: `1️⃣`, `1️⃣0️⃣`.
