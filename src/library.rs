@@ -113,6 +113,9 @@ pub struct Library {
     pulse: Pulse,
     files: BTreeMap<String, File>,
     folder_findings: Vec<Finding>,
+    /// The files, and the keys of families, that have findings.
+    wrong_files: BTreeSet<String>,
+    wrong_families: BTreeSet<String>,
     /// The digests of `files` by their keys.
     families: BTreeMap<String, Family>,
     /// Families that are others than when they got their names.
@@ -135,6 +138,8 @@ impl Library {
             pulse: Pulse::default(),
             files: BTreeMap::new(),
             folder_findings: Vec::new(),
+            wrong_files: BTreeSet::new(),
+            wrong_families: BTreeSet::new(),
             families: BTreeMap::new(),
             touched: BTreeSet::new(),
             keyed: Vec::new(),
@@ -248,6 +253,7 @@ impl Library {
         }
         for path in gone {
             let Some(file) = self.files.remove(&path) else { continue };
+            self.wrong_files.remove(&path);
             self.exchange(&file.digests, &[]);
             file.lesson.iter().for_each(|lesson| self.tally.remove(&lesson.get()));
             if !file.digests.is_empty() {
@@ -355,6 +361,7 @@ impl Library {
         }
         changes.new_findings.extend(findings.iter().filter(|finding| !old_findings.contains(finding)).cloned());
         self.exchange(&last_good, &digests);
+        note(&mut self.wrong_files, &path, &findings);
         self.files.insert(path, File { file, stamp, digests, findings, lesson });
     }
 
@@ -366,28 +373,26 @@ impl Library {
 
     /// Everything that is wrong, by path and line.
     pub fn findings(&self) -> Vec<Finding> {
-        let of_files = self.files.values().flat_map(|file| &file.findings);
-        let mut findings: Vec<Finding> = of_files
-            .chain(&self.folder_findings)
-            .chain(self.families.values().flat_map(|family| &family.findings))
-            .cloned()
-            .collect();
+        let mut findings: Vec<Finding> = self.all_findings().cloned().collect();
         findings.sort_by(|one, other| (&one.path, one.line, one.column).cmp(&(&other.path, other.line, other.column)));
         findings
     }
 
     /// How much is wrong.
     pub fn counts(&self) -> Counts {
-        let of_files = self.files.values().flat_map(|file| &file.findings);
-        let of_families = self.families.values().flat_map(|family| &family.findings);
-        of_files.chain(&self.folder_findings).chain(of_families).map(|finding| finding.severity).collect()
+        self.all_findings().map(|finding| finding.severity).collect()
+    }
+
+    /// In no order. Only what has findings is looked at: most of an archive has none.
+    fn all_findings(&self) -> impl Iterator<Item = &Finding> {
+        let of_files = self.wrong_files.iter().filter_map(|path| self.files.get(path)).flat_map(|file| &file.findings);
+        let of_families = self.wrong_families.iter().filter_map(|key| self.families.get(key));
+        of_files.chain(&self.folder_findings).chain(of_families.flat_map(|family| &family.findings))
     }
 
     /// So many of what is wrong, errors first; the others of a kind come by path and line.
     pub fn worst(&self, most: usize) -> Vec<Finding> {
-        let of_files = self.files.values().flat_map(|file| &file.findings);
-        let of_families = self.families.values().flat_map(|family| &family.findings);
-        let mut all: Vec<&Finding> = of_files.chain(&self.folder_findings).chain(of_families).collect();
+        let mut all: Vec<&Finding> = self.all_findings().collect();
         let rank = |finding: &&Finding| (Reverse(finding.severity), finding.path.clone(), finding.line, finding.column);
         if all.len() > most {
             all.select_nth_unstable_by_key(most, rank);
@@ -446,6 +451,7 @@ impl Library {
         let mut editions = family.editions();
         if editions.is_empty() {
             self.families.remove(key);
+            self.wrong_families.remove(key);
             return Vec::new();
         }
         editions.sort_by_key(|digest| (digest::name_besides_date(&digest.path).len(), digest.path.clone()));
@@ -471,6 +477,7 @@ impl Library {
         }
         if let Some(family) = self.families.get_mut(key) {
             changes.new_findings.extend(findings.iter().filter(|it| !family.findings.contains(it)).cloned());
+            note(&mut self.wrong_families, key, &findings);
             family.findings = findings;
         }
         keyed
@@ -479,6 +486,14 @@ impl Library {
     /// The digests of each file as they were understood, by path.
     pub fn files(&self) -> impl Iterator<Item = (&str, &[Arc<Volume>])> {
         self.files.iter().map(|(path, file)| (path.as_str(), file.digests.as_slice()))
+    }
+}
+
+/// Remembers whether anything is wrong with something.
+fn note(wrong: &mut BTreeSet<String>, name: &str, findings: &[Finding]) {
+    match findings.is_empty() {
+        true => drop(wrong.remove(name)),
+        false => drop(wrong.insert(name.to_owned())),
     }
 }
 

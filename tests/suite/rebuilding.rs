@@ -121,6 +121,8 @@ impl Rebuilt {
         let ledger = Ledger::open_to_read(self.state.path(), &all.site.ids).unwrap();
         library.recall(ledger.memory());
         library.refresh(&HashSet::new(), today).unwrap();
+        assert_eq!(self.library.findings(), library.findings());
+        assert_eq!(self.library.worst(1000).len(), library.findings().len());
         let (settlement, changes) = ledger.settle(library.digests(), self.now, &all.site.ids);
         assert!(changes.entries.is_empty(), "{changes:?}");
         let fresh = Site::build(&settlement.digests, &all.site, None, &Validators::new(), self.now);
