@@ -49,7 +49,8 @@ async fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
         None => TcpListener::bind(listen).await,
     };
     let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
-    let admin = match &options.admin {
+    // A preview may run beside the service, whose that address is.
+    let admin = match options.admin.as_ref().filter(|_| !arguments.preview) {
         Some(admin) => Some(listen_for_operators(admin).await?),
         None => None,
     };

@@ -55,6 +55,8 @@ pub struct Outcome {
     pub worst: Vec<Finding>,
     /// Why the ledger cannot be written.
     pub unwritten: Option<String>,
+    /// Whether the change is in a ledger that outlasts the process.
+    pub is_kept: bool,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -203,6 +205,7 @@ impl Mill {
                 findings: self.library.counts(),
                 worst: self.library.worst(MOST_TOLD),
                 unwritten: self.unwritten.clone(),
+                is_kept: false,
                 elapsed: begun.elapsed(),
             });
         }
@@ -239,7 +242,8 @@ impl Mill {
         };
         let (findings, unwritten) = (self.library.counts(), self.unwritten.clone());
         let worst = self.library.worst(MOST_TOLD);
-        Ok(Outcome { changes, verdict, restored, next, findings, worst, unwritten, elapsed: begun.elapsed() })
+        let is_kept = self.ledger.folder().is_some() && unwritten.is_none();
+        Ok(Outcome { changes, verdict, restored, next, findings, worst, unwritten, is_kept, elapsed: begun.elapsed() })
     }
 
     /// Keeps what is shown now, so that it can be shown when the next start is held back; after readers can see it.

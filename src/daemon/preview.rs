@@ -15,6 +15,8 @@ use crate::site;
 pub fn of(mut options: Options) -> Options {
     let mill = &mut options.mill;
     mill.state = None;
+    options.server.readers.state = None;
+    options.server.access_log = None;
     // What is being written may change as a whole.
     mill.guard = guard::Options { share_percent: 100, ..mill.guard };
     mill.site.rules.shows_drafts = true;

@@ -90,7 +90,7 @@ impl Report {
         let now = Utc::now();
         match &outcome.unwritten {
             Some(_) => drop(self.meters.ledger_failures.inc()),
-            None if matches!(outcome.verdict, Verdict::Site(_)) => drop(self.meters.ledger_writes.inc()),
+            None if outcome.is_kept => drop(self.meters.ledger_writes.inc()),
             None => {}
         }
         let is_shown = matches!(outcome.verdict, Verdict::Site(_));

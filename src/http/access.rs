@@ -60,8 +60,10 @@ impl Log {
 
     /// Goes on with a file, or with none.
     pub(super) fn open(&self, path: Option<&Path>) {
-        // Fails only when the thread is gone, and then nothing can be written anyway.
-        let _ = self.orders.send(Order::Open(path.map(Path::to_owned)));
+        // Nobody waits for a disk that hangs, the daemon's loop least of all.
+        if self.orders.try_send(Order::Open(path.map(Path::to_owned))).is_err() {
+            tracing::error!("the access log is not written fast enough to be opened again; reload once more");
+        }
     }
 
     /// Whether anything is written: what nobody reads need not be put together.

@@ -24,6 +24,7 @@ use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::access::{Line, Log};
@@ -224,10 +225,12 @@ pub async fn serve(
                 shared.limiter.tidy();
                 shared.begin_day();
             }
-            _ = keep.tick() => shared.keep_readers(&shared.desk.traffic.day()),
+            _ = keep.tick() => drop(shared.keep_readers(shared.desk.traffic.day())),
         }
     }
-    shared.keep_readers(&shared.desk.traffic.day());
+    if shared.keep_readers(shared.desk.traffic.day()).await.is_err() {
+        tracing::error!("keeping the numbers of readers broke off; please report this as a bug");
+    }
     Ok(())
 }
 
@@ -236,16 +239,19 @@ impl Shared {
     fn begin_day(&self) {
         let today = self.options.borrow().readers.today();
         if let Some(over) = self.desk.traffic.turn(today) {
-            self.keep_readers(&over);
+            drop(self.keep_readers(over));
         }
     }
 
-    fn keep_readers(&self, day: &Day) {
+    /// Beside the loop, which must not wait for a disk.
+    fn keep_readers(&self, day: Day) -> JoinHandle<()> {
         let Readership { state, keep_days, .. } = self.options.borrow().readers.clone();
-        let Some(state) = state.filter(|_| !day.feeds.is_empty()) else { return };
-        if let Err(error) = readership::keep(&state, day, keep_days) {
-            tracing::warn!(reason = format!("{error:#}"), "the numbers of readers cannot be kept");
-        }
+        tokio::task::spawn_blocking(move || {
+            let Some(state) = state.filter(|_| !day.feeds.is_empty()) else { return };
+            if let Err(error) = readership::keep(&state, &day, keep_days) {
+                tracing::warn!(reason = format!("{error:#}"), "the numbers of readers cannot be kept");
+            }
+        })
     }
 }
 

@@ -438,6 +438,21 @@ fn whoever_connected_just_before_a_stop_is_answered() {
     assert_eq!(process.child.wait().unwrap().code(), Some(0));
 }
 
+#[test]
+fn a_preview_runs_beside_the_service_that_has_the_address_for_operators() {
+    let folder = sample();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_feedmill"));
+    command.args(["serve", "--preview", "--listen", "127.0.0.1:0"]).arg(folder.path());
+    command.env("FEEDMILL_ADMIN_LISTEN", taken.local_addr().unwrap().to_string());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.starts_with("listening on http://127.0.0.1:"), "{line}");
+}
+
 /// sd-daemon(3): the journal takes the priority from the front of a line.
 #[test]
 fn lines_for_the_journal_begin_with_their_priority_and_others_do_not() {

@@ -162,7 +162,8 @@ async fn what_is_held_back_stands_in_the_status() {
 
 #[tokio::test]
 async fn numbers_tell_what_was_asked_and_what_was_built() {
-    let mut daemon = folder().serve().await;
+    let state = tempfile::tempdir().unwrap();
+    let mut daemon = folder().serve_with(&format!("state:\n  folder: {}\n", state.path().display())).await;
     let first = daemon.get("/news/rss.xml", &[("Accept-Encoding", "identity"), ("User-Agent", "newsboat/2.21")]).await;
     let tag = first.header("etag").unwrap().to_owned();
     let again = [("If-None-Match", tag.as_str()), ("User-Agent", "newsboat/2.21")];
@@ -237,6 +238,21 @@ async fn numbers_of_readers_outlast_the_process_and_nothing_else_does() {
     let told = feedmill(&["stats", "--state", state.path().to_str().unwrap(), "--format", "json"]);
     let day: readership::Day = serde_json::from_slice(&told.stdout).unwrap();
     assert_eq!(day.feeds["/"].requests, 2);
+}
+
+#[tokio::test]
+async fn a_preview_keeps_nothing_and_where_there_is_no_ledger_no_write_is_counted() {
+    let folder = folder();
+    let outside = tempfile::tempdir().unwrap();
+    let yaml =
+        format!("state: {{folder: {0}/state}}\nserver: {{access_log: {0}/access.log}}\n", outside.path().display());
+    let options = daemon::preview::of(daemon_options(&yaml, folder.path()));
+    let daemon = folder.serve_on(options, listener().await).await;
+    assert_eq!(operator(&daemon, "/rss.xml").await.status, 200);
+    daemon.stop().await;
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+    let daemon = self::folder().serve().await;
+    assert_eq!(metric(&daemon, "feedmill_ledger_writes_total").await[""], 0.0);
 }
 
 #[test]
