@@ -265,7 +265,7 @@ impl Default for ItemKeys {
             prose: name_of(&PROSE, prose).to_owned(),
             dedupe: name_of(&DEDUPE, dedupe).to_owned(),
             skip: Vec::new(),
-            labels,
+            labels: labels.texts().to_vec(),
         }
     }
 }
@@ -700,7 +700,7 @@ fn rules(config: &Config) -> anyhow::Result<Rules> {
     );
     ensure!(config.content.max_nesting >= 4, "content.max_nesting: at least 4, a list in a list");
     let rules = Rules {
-        labels: config.items.labels.clone(),
+        labels: config.items.labels.clone().into(),
         base,
         sections: known.collect(),
         unknown,

@@ -41,7 +41,7 @@ use source::Source;
 
 pub use learnt::{Headings, Learnt, Lesson, Tally};
 pub use name::{check_rules, comparable, slug_of};
-pub use rules::{DateRules, DateSource, Dedupe, IssueDates, ItemForm, Prose, Rules, SectionRule, Unknown};
+pub use rules::{DateRules, DateSource, Dedupe, IssueDates, ItemForm, Labels, Prose, Rules, SectionRule, Unknown};
 pub use volume::Volume;
 pub use why::{ItemWhy, LinkWhy, SectionWhy};
 

@@ -153,9 +153,11 @@ fn label(entry: &[Spanned<'_>]) -> Option<String> {
         let after = &part[at..];
         let ends =
             after.starts_with('：') || after[1..].starts_with(|c: char| c.is_whitespace() || c == '*') || after == ":";
+        if !ends || text.chars().nth(LABEL_CHARS).is_some() {
+            return None;
+        }
         let label = normalized(&text);
-        let is_short = text.chars().count() <= LABEL_CHARS;
-        return (ends && is_short && label.contains(char::is_alphabetic)).then_some(label);
+        return label.contains(char::is_alphabetic).then_some(label);
     }
     None
 }

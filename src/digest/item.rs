@@ -59,19 +59,13 @@ pub struct Reader<'r, 'a> {
     pub rules: &'r Rules,
     /// Makes HTML of bodies.
     pub renderer: &'r Renderer<'a>,
-    /// The labels of [`Rules`], normalized.
-    labels: Vec<String>,
-    longest_label: usize,
     path: Arc<str>,
 }
 
 impl<'r, 'a> Reader<'r, 'a> {
     /// A reader for the items of one file.
     pub fn new(source: &'r Source, rules: &'r Rules, renderer: &'r Renderer<'a>) -> Reader<'r, 'a> {
-        let labels = rules.labels.iter().map(|label| normalized(label)).collect();
-        // Signs and spaces around a label do not count.
-        let longest_label = rules.labels.iter().map(String::len).max().unwrap_or_default() * 2 + 16;
-        Reader { source, rules, renderer, labels, longest_label, path: source.path.as_str().into() }
+        Reader { source, rules, renderer, path: source.path.as_str().into() }
     }
 
     /// The item, or `None` when there is no text to call it by; what is wrong is a finding.
@@ -158,7 +152,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             let before = text_right_before(&body[..start]);
             let before = before.trim_end().strip_suffix([':', '：'])?;
             let label = before.rsplit(['|', '｜', '·', '，', ',', '。', '(', '（']).next().unwrap_or(before);
-            if !self.labels.contains(&normalized(label)) {
+            if !self.rules.labels.contain(label) {
                 return None;
             }
             self.web_target(&body[start].0).map(Cow::into_owned)
@@ -211,15 +205,11 @@ impl<'r, 'a> Reader<'r, 'a> {
     /// Whether a link only says "read the original".
     pub fn is_label(&self, link: &[Spanned<'_>]) -> bool {
         let length = |event: &Event<'_>| if let Event::Text(text) = event { text.len() } else { 0 };
-        if link.iter().map(|(event, _)| length(event)).sum::<usize>() > self.longest_label {
+        if link.iter().map(|(event, _)| length(event)).sum::<usize>() > self.rules.labels.longest() {
             return false;
         }
         let text = into_line(plain(link));
-        let word = normalized(&text);
-        if word.is_empty() {
-            return SIGNS.contains(&text.as_str());
-        }
-        self.labels.contains(&word)
+        SIGNS.contains(&text.as_str()) || self.rules.labels.contain(&text)
     }
 
     /// A link that covers a title; a heading's own is looked at only here, so what is wrong with it is told here. So is one to

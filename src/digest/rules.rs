@@ -2,14 +2,18 @@
 //!
 //! Data only, with the defaults; what it means is up to the modules that read it.
 
+use std::collections::HashSet;
+
 use chrono::NaiveDate;
 use url::Url;
+
+use super::text::normalized;
 
 /// How a publication writes its digests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
     /// The texts of links that only say "read the original".
-    pub labels: Vec<String>,
+    pub labels: Labels,
     /// Against what relative links are resolved; without it they lead nowhere.
     pub base: Option<Url>,
     /// The sections the publisher named, in their order.
@@ -38,6 +42,46 @@ pub struct Rules {
     pub max_items: usize,
     /// How deep quotes and lists may nest before they are flattened.
     pub max_nesting: usize,
+}
+
+/// Texts of links, with what they are compared by: every link of every digest is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Labels {
+    texts: Vec<String>,
+    normalized: HashSet<String>,
+    longest: usize,
+}
+
+impl Labels {
+    /// As they were given.
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// Whether a text is one of them, without case, spaces and signs.
+    pub fn contain(&self, text: &str) -> bool {
+        text.len() <= self.longest && self.normalized.contains(&normalized(text))
+    }
+
+    /// The most bytes of a text that is one of them, with signs and spaces around it.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+}
+
+/// As the texts are: what rules look like tells whether they are others than those of an earlier run.
+impl std::fmt::Debug for Labels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.texts.fmt(f)
+    }
+}
+
+impl From<Vec<String>> for Labels {
+    fn from(texts: Vec<String>) -> Labels {
+        let longest = texts.iter().map(String::len).max().unwrap_or_default() * 2 + 16;
+        let compared = texts.iter().map(|text| normalized(text)).filter(|text| !text.is_empty());
+        Labels { normalized: compared.collect(), texts, longest }
+    }
 }
 
 /// A section that the configuration names.
@@ -224,7 +268,7 @@ impl Default for Rules {
             "קרא עוד",
         ];
         Rules {
-            labels: labels.map(str::to_owned).to_vec(),
+            labels: labels.map(str::to_owned).to_vec().into(),
             base: None,
             sections: Vec::new(),
             unknown: Unknown::Own,
