@@ -102,6 +102,7 @@ pub struct ContentKeys {
     include: Vec<String>,
     ignore: Vec<String>,
     max_file_bytes: u64,
+    max_total_bytes: u64,
     max_items: usize,
     max_nesting: usize,
 }
@@ -115,6 +116,7 @@ impl Default for ContentKeys {
             include: Vec::new(),
             ignore: Vec::new(),
             max_file_bytes: library.max_file_bytes,
+            max_total_bytes: library.max_total_bytes,
             max_items: rules.max_items,
             max_nesting: rules.max_nesting,
         }
@@ -771,6 +773,7 @@ fn library_options(keys: &ContentKeys) -> anyhow::Result<library::Options> {
         include: patterns("content.include", &keys.include)?,
         ignore: patterns("content.ignore", &keys.ignore)?,
         max_file_bytes: keys.max_file_bytes,
+        max_total_bytes: keys.max_total_bytes,
     })
 }
 

@@ -75,6 +75,8 @@ pub enum Code {
     Unreadable,
     /// The file is larger than `content.max_file_bytes`.
     FileTooLarge,
+    /// The folder has more than `content.max_total_bytes`, and this is the first of the files left out.
+    FolderTooLarge,
     /// The file holds nothing but white space.
     FileEmpty,
     /// The name is that of a digest, but it is a folder, a pipe or another thing that is no file.
@@ -159,9 +161,10 @@ pub enum Code {
     TooManyItems,
 }
 
-const ALL: [Code; 43] = [
+const ALL: [Code; 44] = [
     Code::Unreadable,
     Code::FileTooLarge,
+    Code::FolderTooLarge,
     Code::FileEmpty,
     Code::NotAFile,
     Code::LinkLoop,
@@ -224,6 +227,7 @@ impl Code {
         match self {
             Code::Unreadable
             | Code::FileTooLarge
+            | Code::FolderTooLarge
             | Code::FileEmpty
             | Code::NotAFile
             | Code::LinkLoop
@@ -253,6 +257,7 @@ impl Code {
         match self {
             Code::Unreadable
             | Code::FileTooLarge
+            | Code::FolderTooLarge
             | Code::FileEmpty
             | Code::FrontMatterInvalid
             | Code::Internal

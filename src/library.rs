@@ -37,12 +37,20 @@ pub struct Options {
     pub ignore: Vec<glob::Pattern>,
     /// The most bytes of one file.
     pub max_file_bytes: u64,
+    /// The most bytes of all files.
+    pub max_total_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
         let extensions = ["md", "markdown", "mdx"].map(str::to_owned).to_vec();
-        Options { extensions, include: Vec::new(), ignore: Vec::new(), max_file_bytes: 4 * 1024 * 1024 }
+        Options {
+            extensions,
+            include: Vec::new(),
+            ignore: Vec::new(),
+            max_file_bytes: 4 * 1024 * 1024,
+            max_total_bytes: 1024 * 1024 * 1024,
+        }
     }
 }
 
@@ -112,6 +120,8 @@ pub struct Library {
     /// A beat for each file that is read, and for each that is understood.
     pulse: Pulse,
     files: BTreeMap<String, File>,
+    /// What the files count of `max_total_bytes`.
+    weight: u64,
     folder_findings: Vec<Finding>,
     /// The files, and the keys of families, that have findings.
     wrong_files: BTreeSet<String>,
@@ -137,6 +147,7 @@ impl Library {
             spool: None,
             pulse: Pulse::default(),
             files: BTreeMap::new(),
+            weight: 0,
             folder_findings: Vec::new(),
             wrong_files: BTreeSet::new(),
             wrong_families: BTreeSet::new(),
@@ -179,6 +190,7 @@ impl Library {
     pub fn set_rules(&mut self, options: Options, rules: Rules) {
         (self.options, self.rules) = (options, rules);
         self.files.values_mut().for_each(|file| file.stamp.make_stale());
+        self.weight = self.files.values().map(|file| file.stamp.weight(&self.options)).sum();
     }
 
     /// The folder.
@@ -192,8 +204,13 @@ impl Library {
     /// # Errors
     /// When the folder itself cannot be listed. Everything stays as it was.
     pub fn refresh(&mut self, busy: &HashSet<PathBuf>, today: NaiveDate) -> anyhow::Result<Changes> {
-        let Listing { files, findings, unreadable } = scan::list(&self.root, &self.options)?;
-        let seen: HashSet<String> = files.iter().map(|listed| listed.path.clone()).collect();
+        let mut listing = scan::list(&self.root, &self.options)?;
+        let seen: HashSet<String> = listing.files.iter().map(|listed| listed.path.clone()).collect();
+        listing.limit(&self.options, || {
+            let published = self.memory.given.values().flat_map(BTreeMap::values).map(|given| given.path.as_str());
+            published.chain(self.files.keys().map(String::as_str)).collect()
+        });
+        let Listing { files, findings, unreadable } = listing;
         let root = &self.root;
         let stays = |path: &str| {
             seen.contains(path)
@@ -227,6 +244,10 @@ impl Library {
                 _ => return self.refresh(busy, today),
             }
         }
+        let weight: u64 = there.iter().map(|listed| listed.stamp.weight(&self.options)).sum();
+        if self.weight + weight > self.options.max_total_bytes {
+            return self.refresh(busy, today);
+        }
         there.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(self.take_in(there, Vec::new(), busy, today))
     }
@@ -253,6 +274,7 @@ impl Library {
         }
         for path in gone {
             let Some(file) = self.files.remove(&path) else { continue };
+            self.weight -= file.stamp.weight(&self.options);
             self.wrong_files.remove(&path);
             self.exchange(&file.digests, &[]);
             file.lesson.iter().for_each(|lesson| self.tally.remove(&lesson.get()));
@@ -351,6 +373,8 @@ impl Library {
     fn take(&mut self, file: Pending, understood: Understood, today: NaiveDate, changes: &mut Changes) {
         let (Pending { path, file, stamp, lesson, .. }, Understood { digests, findings }) = (file, understood);
         let before = self.files.remove(&path);
+        self.weight -= before.as_ref().map_or(0, |file| file.stamp.weight(&self.options));
+        self.weight += stamp.weight(&self.options);
         let (last_good, old_findings) = before.map_or((Vec::new(), Vec::new()), |file| (file.digests, file.findings));
         if digests.iter().any(|digest| digest.is_undated) {
             self.memory.first_seen.entry(path.clone()).or_insert(today);

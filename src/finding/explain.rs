@@ -38,6 +38,26 @@ Link to the picture instead, split the file, or raise the limit:
       max_file_bytes: 8388608
 "#
         }
+        Code::FolderTooLarge => {
+            r#"
+The files of the folder have more bytes than content.max_total_bytes allows: 1 GiB if
+nothing is set. A file counts as 4 KiB at least. Perhaps the folder is the wrong one,
+or something else stands in it besides digests.
+
+Subscribers get nothing of the files left out, of which this is the first. What a running
+server has read stays; then come the files that have stood there longest.
+
+Move what are no digests elsewhere, or name them so that they are passed over:
+
+    content:
+      ignore: [vendor/*]
+
+Or raise the limit. Some 45 MB of memory are needed for each 100 MB of text:
+
+    content:
+      max_total_bytes: 4294967296
+"#
+        }
         Code::FileEmpty => {
             r#"
 The file holds nothing but white space.

@@ -15,6 +15,9 @@ use crate::finding::{Code, Finding, Place};
 /// Deeper folders than these are not walked; nobody has them, and a loop of mounts would.
 const MAX_DEPTH: usize = 32;
 
+/// What a file counts at least: a small one takes memory as well.
+const LEAST_BYTES: u64 = 4096;
+
 /// A file changed so shortly before it was read may change again under the same stamp: kernels stamp by a tick of 1 to 10 ms.
 const FRESH: Duration = Duration::from_millis(50);
 
@@ -61,6 +64,11 @@ impl Stamp {
     /// Has the file read again.
     pub(super) fn make_stale(&mut self) {
         self.fresh = true;
+    }
+
+    /// What the file counts of `max_total_bytes`. One that is too large is not read.
+    pub(super) fn weight(&self, options: &Options) -> u64 {
+        self.bytes.min(options.max_file_bytes).max(LEAST_BYTES)
     }
 
     /// Whether the file has to be read again even if its stamp is the same.
@@ -190,6 +198,31 @@ fn candidate(entry: &DirEntry, root: &Path, options: &Options, listing: &mut Lis
 }
 
 impl Listing {
+    /// Leaves out what is more than `max_total_bytes`. First come the files that are known already, then those that have stood
+    /// there longest: so what was published stays.
+    pub(super) fn limit<'k>(&mut self, options: &Options, known: impl FnOnce() -> HashSet<&'k str>) {
+        let weight = |listed: &Listed| listed.stamp.weight(options);
+        if self.files.iter().map(weight).sum::<u64>() <= options.max_total_bytes {
+            return;
+        }
+        let known = known();
+        self.files.sort_by_cached_key(|it| (!known.contains(it.path.as_str()), it.stamp.changed_at(), it.path.clone()));
+        let mut total = 0;
+        let fitting = self.files.iter().take_while(|listed| {
+            total += weight(listed);
+            total <= options.max_total_bytes
+        });
+        let beyond = self.files.split_off(fitting.count());
+        self.files.sort_by(|one, other| one.path.cmp(&other.path));
+        if let Some(first) = beyond.first() {
+            let most = options.max_total_bytes;
+            let message =
+                format!("the folder has more than {most} bytes; files left out: {}, this one first", beyond.len());
+            let remedy = "move what are no digests elsewhere, or raise content.max_total_bytes";
+            self.findings.push(Finding::new(&first.path, Place::START, Code::FolderTooLarge, message, remedy));
+        }
+    }
+
     fn complain(&mut self, error: &walkdir::Error, root: &Path, options: &Options) {
         let path = error.path().unwrap_or(root);
         let vanished = error.io_error().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound);

@@ -239,9 +239,10 @@ fn what_is_shown_is_the_author_s_own_line() {
 
 /// Codes that no text alone gives: they are about files, the configuration, the ledger, or feedmill itself; or their
 /// explanation shows no wrong text.
-const WITHOUT_A_WRONG_TEXT: [Code; 17] = [
+const WITHOUT_A_WRONG_TEXT: [Code; 18] = [
     Code::Unreadable,
     Code::FileTooLarge,
+    Code::FolderTooLarge,
     Code::FileEmpty,
     Code::NotAFile,
     Code::LinkLoop,

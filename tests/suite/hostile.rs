@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
+use chrono::NaiveDate;
 use feedmill::digest::{self, Digest, Outcome, Rules};
 use feedmill::finding::Code;
+use feedmill::library::{self, Library};
 
 use crate::harness::{Folder, digest, titles};
 
@@ -237,4 +239,67 @@ fn no_section_takes_the_place_of_another_page() {
         assert_eq!(site.pages.get(route).map(|own| own.media_type), Some(page.media_type), "{route}");
     }
     assert_eq!(titles(&site, "/digests/"), [22, 21, 20].map(|day| format!("Digest of 2025-05-{day}")));
+}
+
+/// The titles of all items by file, and what is wrong with which file.
+type Held = (Vec<(String, Vec<String>)>, Vec<(String, Code)>);
+
+fn held(library: &Library) -> Held {
+    let titles = |digests: &[std::sync::Arc<digest::Volume>]| {
+        let digests = digests.iter().map(|volume| volume.open());
+        digests.flat_map(|digest| digest.items().map(|(_, item)| item.title.clone()).collect::<Vec<_>>()).collect()
+    };
+    let files = library.files().map(|(path, digests)| (path.to_owned(), titles(digests)));
+    let findings = library.findings().into_iter().map(|finding| (finding.path, finding.code));
+    (files.collect(), findings.collect())
+}
+
+#[test]
+fn a_folder_of_too_many_bytes_keeps_what_it_had() {
+    let folder = Folder::new();
+    let write = |day: u32, titles: &[&str]| {
+        folder.write(&format!("2025-05-{day}.md"), digest(&format!("2025-05-{day}"), &[("News", titles)]));
+    };
+    let today = NaiveDate::from_ymd_opt(2025, 6, 1).unwrap();
+    let options = library::Options { max_total_bytes: 3 * 4096, ..library::Options::default() };
+    let started = || Library::new(folder.path(), options.clone(), Rules::default());
+    let nothing = HashSet::new();
+    let told_of = |day: u32| HashSet::from([folder.file(&format!("2025-05-{day}.md"))]);
+    let expected = |days: &[(u32, &str)], beyond: Option<u32>| -> Held {
+        let name = |day: &u32| format!("2025-05-{day}.md");
+        let files = days.iter().map(|(day, title)| (name(day), vec![(*title).to_owned()])).collect();
+        (files, beyond.iter().map(|day| (name(day), Code::FolderTooLarge)).collect())
+    };
+
+    (20..=22).for_each(|day| write(day, &["a"]));
+    let mut library = started();
+    library.refresh(&nothing, today).unwrap();
+    assert_eq!(held(&library), expected(&[(20, "a"), (21, "a"), (22, "a")], None));
+
+    write(19, &["new"]);
+    write(22, &["b"]);
+    library.refresh_files(&told_of(19), &nothing, today).unwrap();
+    assert_eq!(held(&library), expected(&[(20, "a"), (21, "a"), (22, "b")], Some(19)));
+    let mut next = started();
+    next.recall(library.memory().clone());
+    next.refresh(&nothing, today).unwrap();
+    assert_eq!(held(&next), held(&library), "a start");
+
+    // One that grows too much stays as it was.
+    write(22, &["word ".repeat(1000).as_str()]);
+    library.refresh_files(&told_of(22), &nothing, today).unwrap();
+    assert_eq!(held(&library), expected(&[(20, "a"), (21, "a"), (22, "b")], Some(22)));
+    write(22, &["c"]);
+    library.refresh_files(&told_of(22), &nothing, today).unwrap();
+    assert_eq!(held(&library), expected(&[(20, "a"), (21, "a"), (22, "c")], Some(19)));
+
+    // Where one goes, the next has room.
+    folder.remove("2025-05-20.md");
+    library.refresh_files(&told_of(20), &nothing, today).unwrap();
+    assert_eq!(held(&library), expected(&[(19, "new"), (21, "a"), (22, "c")], None));
+
+    // A smaller limit takes nothing away.
+    library.set_rules(library::Options { max_total_bytes: 4096, ..options.clone() }, Rules::default());
+    library.refresh(&nothing, today).unwrap();
+    assert_eq!(held(&library).0, expected(&[(19, "new"), (21, "a"), (22, "c")], None).0);
 }
