@@ -104,6 +104,7 @@ pub struct ContentKeys {
     max_file_bytes: u64,
     max_total_bytes: u64,
     max_items: usize,
+    max_sections: usize,
     max_nesting: usize,
 }
 
@@ -118,6 +119,7 @@ impl Default for ContentKeys {
             max_file_bytes: library.max_file_bytes,
             max_total_bytes: library.max_total_bytes,
             max_items: rules.max_items,
+            max_sections: library.max_sections,
             max_nesting: rules.max_nesting,
         }
     }
@@ -774,6 +776,7 @@ fn library_options(keys: &ContentKeys) -> anyhow::Result<library::Options> {
         ignore: patterns("content.ignore", &keys.ignore)?,
         max_file_bytes: keys.max_file_bytes,
         max_total_bytes: keys.max_total_bytes,
+        max_sections: keys.max_sections,
     })
 }
 

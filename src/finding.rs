@@ -159,9 +159,11 @@ pub enum Code {
     Internal,
     /// More items than `content.max_items`.
     TooManyItems,
+    /// With the digest the publication would have more than `content.max_sections`.
+    TooManySections,
 }
 
-const ALL: [Code; 44] = [
+const ALL: [Code; 45] = [
     Code::Unreadable,
     Code::FileTooLarge,
     Code::FolderTooLarge,
@@ -206,6 +208,7 @@ const ALL: [Code; 44] = [
     Code::NestingTooDeep,
     Code::Internal,
     Code::TooManyItems,
+    Code::TooManySections,
 ];
 
 /// How far a finding reaches from its place.
@@ -239,6 +242,7 @@ impl Code {
             | Code::DateInFuture
             | Code::Draft
             | Code::FeedTooLarge
+            | Code::TooManySections
             | Code::Internal => Extent::File,
             Code::NotUtf8 | Code::ForbiddenCharacter => Extent::Characters(1),
             Code::EmphasisBroken => Extent::Characters(2),
@@ -263,6 +267,7 @@ impl Code {
             | Code::Internal
             | Code::Garbled
             | Code::TooManyItems
+            | Code::TooManySections
             | Code::HeldBack => Severity::Error,
             Code::SameFile | Code::ItemWithoutLink | Code::DateInFuture | Code::Draft | Code::TitleTwice => {
                 Severity::Note

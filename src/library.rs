@@ -8,7 +8,7 @@ mod scan;
 pub mod watch;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub struct Options {
     pub max_file_bytes: u64,
     /// The most bytes of all files.
     pub max_total_bytes: u64,
+    /// The most sections of all digests.
+    pub max_sections: usize,
 }
 
 impl Default for Options {
@@ -50,6 +52,7 @@ impl Default for Options {
             ignore: Vec::new(),
             max_file_bytes: 4 * 1024 * 1024,
             max_total_bytes: 1024 * 1024 * 1024,
+            max_sections: 2000,
         }
     }
 }
@@ -122,6 +125,8 @@ pub struct Library {
     files: BTreeMap<String, File>,
     /// What the files count of `max_total_bytes`.
     weight: u64,
+    /// By slug how many digests of files have a section.
+    sections: HashMap<Box<str>, usize>,
     folder_findings: Vec<Finding>,
     /// The files, and the keys of families, that have findings.
     wrong_files: BTreeSet<String>,
@@ -148,6 +153,7 @@ impl Library {
             pulse: Pulse::default(),
             files: BTreeMap::new(),
             weight: 0,
+            sections: HashMap::new(),
             folder_findings: Vec::new(),
             wrong_files: BTreeSet::new(),
             wrong_families: BTreeSet::new(),
@@ -371,11 +377,21 @@ impl Library {
     }
 
     fn take(&mut self, file: Pending, understood: Understood, today: NaiveDate, changes: &mut Changes) {
-        let (Pending { path, file, stamp, lesson, .. }, Understood { digests, findings }) = (file, understood);
+        let (Pending { path, file, mut stamp, lesson, .. }, Understood { mut digests, mut findings }) =
+            (file, understood);
         let before = self.files.remove(&path);
         self.weight -= before.as_ref().map_or(0, |file| file.stamp.weight(&self.options));
         self.weight += stamp.weight(&self.options);
         let (last_good, old_findings) = before.map_or((Vec::new(), Vec::new()), |file| (file.digests, file.findings));
+        if !self.has_room_for(&digests) {
+            let most = self.options.max_sections;
+            let message = format!("with it there would be more than {most} sections, so it is not published");
+            let remedy = "set sections.level or sections.unknown, or raise content.max_sections";
+            findings.push(Finding::new(&path, Place::START, Code::TooManySections, message, remedy));
+            digests.clone_from(&last_good);
+            // There may be room when other files have gone.
+            stamp.make_stale();
+        }
         if digests.iter().any(|digest| digest.is_undated) {
             self.memory.first_seen.entry(path.clone()).or_insert(today);
         }
@@ -387,6 +403,12 @@ impl Library {
         self.exchange(&last_good, &digests);
         note(&mut self.wrong_files, &path, &findings);
         self.files.insert(path, File { file, stamp, digests, findings, lesson });
+    }
+
+    fn has_room_for(&self, digests: &[Arc<Volume>]) -> bool {
+        let slugs = digests.iter().flat_map(|digest| slugs(digest));
+        let new: HashSet<&str> = slugs.filter(|slug| !self.sections.contains_key(*slug)).collect();
+        new.is_empty() || self.sections.len() + new.len() <= self.options.max_sections
     }
 
     /// The digests with names that are unique: of several files with one date and language, the first has the bare key, of
@@ -430,6 +452,18 @@ impl Library {
     fn exchange(&mut self, before: &[Arc<Volume>], now: &[Arc<Volume>]) {
         if are_same(before, now) {
             return;
+        }
+        for slug in now.iter().flat_map(|digest| slugs(digest)) {
+            *self.sections.entry(slug.into()).or_default() += 1;
+        }
+        for slug in before.iter().flat_map(|digest| slugs(digest)) {
+            let left = self.sections.get_mut(slug).map(|count| {
+                *count -= 1;
+                *count
+            });
+            if left == Some(0) {
+                self.sections.remove(slug);
+            }
         }
         for digest in before {
             if let Some(family) = self.families.get_mut(&digest.key) {
@@ -519,6 +553,12 @@ fn note(wrong: &mut BTreeSet<String>, name: &str, findings: &[Finding]) {
         true => drop(wrong.remove(name)),
         false => drop(wrong.insert(name.to_owned())),
     }
+}
+
+/// The sections of a digest that have items.
+fn slugs(digest: &Volume) -> impl Iterator<Item = &str> {
+    let sections = digest.sections.iter().filter(|section| section.items > 0 && !section.slug.is_empty());
+    sections.map(|section| &*section.slug)
 }
 
 fn are_same(before: &[Arc<Volume>], now: &[Arc<Volume>]) -> bool {

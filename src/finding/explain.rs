@@ -549,6 +549,26 @@ items; `feedmill show` tells which. Otherwise split the digest, or raise the lim
       max_items: 10000
 "#
         }
+        Code::TooManySections => {
+            r#"
+With this digest the publication would have more sections than content.max_sections
+allows: 2000 if nothing is set. Each has a page and three feeds, which take memory.
+
+Subscribers get nothing new from the file, and everything else. A running server keeps
+the last version that had room.
+
+Perhaps the titles of items were taken for sections; `feedmill show` tells. Then say at
+which level sections stand, or name them and put all other headings into one:
+
+    sections:
+      level: 2
+
+Or raise the limit. Some 25 MB of memory are needed for 1000 sections:
+
+    content:
+      max_sections: 5000
+"#
+        }
         Code::LinkUndefined => {
             r#"
 A link takes its address from another place of the file, but that place is missing.

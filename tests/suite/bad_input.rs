@@ -239,7 +239,7 @@ fn what_is_shown_is_the_author_s_own_line() {
 
 /// Codes that no text alone gives: they are about files, the configuration, the ledger, or feedmill itself; or their
 /// explanation shows no wrong text.
-const WITHOUT_A_WRONG_TEXT: [Code; 18] = [
+const WITHOUT_A_WRONG_TEXT: [Code; 19] = [
     Code::Unreadable,
     Code::FileTooLarge,
     Code::FolderTooLarge,
@@ -258,6 +258,7 @@ const WITHOUT_A_WRONG_TEXT: [Code; 18] = [
     Code::NestingTooDeep,
     Code::Internal,
     Code::TooManyItems,
+    Code::TooManySections,
 ];
 
 /// The indented parts of an explanation, without their indentation.

@@ -124,7 +124,7 @@ fn folders_are_relative_to_the_file() {
 /// Every key with another value than its default.
 const OTHERS: &str = r##"
 site: {title: x, description: x, language: fr, authors: [x], base_url: "https://example.org/"}
-content: {folder: x, extensions: [txt], include: [x], ignore: [x], max_file_bytes: 1, max_total_bytes: 1, max_items: 1, max_nesting: 9}
+content: {folder: x, extensions: [txt], include: [x], ignore: [x], max_file_bytes: 1, max_total_bytes: 1, max_items: 1, max_sections: 1, max_nesting: 9}
 dates: {sources: [path], pattern: "%Y", issue: {number: 1, date: 2025-01-01, days: 7}}
 sections:
   known: [{slug: x}]

@@ -255,6 +255,43 @@ fn held(library: &Library) -> Held {
 }
 
 #[test]
+fn a_file_that_brings_too_many_sections_keeps_its_last_good_version() {
+    let folder = Folder::new();
+    let write = |day: u32, sections: &[&str], title: &str| {
+        let titles: Vec<String> = sections.iter().map(|name| format!("{title} of {name}")).collect();
+        let sections =
+            sections.iter().zip(&titles).map(|(name, title)| format!("## {name}\n\n### {title}\n\nText.\n\n"));
+        folder.write(&format!("2025-05-{day}.md"), sections.collect::<String>());
+    };
+    let today = NaiveDate::from_ymd_opt(2025, 6, 1).unwrap();
+    let options = library::Options { max_sections: 3, ..library::Options::default() };
+    let rules = Rules { section_level: Some(2), ..Rules::default() };
+    let mut library = Library::new(folder.path(), options, rules);
+    let mut after = |change: &dyn Fn()| {
+        change();
+        library.refresh(&HashSet::new(), today).unwrap();
+        let (files, findings) = held(&library);
+        let titles: Vec<String> = files.into_iter().flat_map(|(_, titles)| titles).collect();
+        let titles = titles.join(", ");
+        let findings = findings.iter().filter(|(_, code)| *code != Code::ItemWithoutLink);
+        (titles, findings.map(|(path, code)| format!("{path} {code}")).collect::<Vec<_>>().join(" "))
+    };
+    let same = |found: (String, String), titles: &str, findings: &str| {
+        assert_eq!((found.0.as_str(), found.1.as_str()), (titles, findings));
+    };
+    let (none, told) = ("", "2025-05-21.md too-many-sections");
+    same(after(&|| write(20, &["News", "Papers"], "a")), "a of News, a of Papers", none);
+    same(after(&|| write(21, &["News", "Tools", "Talks"], "b")), "a of News, a of Papers", told);
+    let both = "a of News, a of Papers, b of News, b of Tools";
+    same(after(&|| write(21, &["News", "Tools"], "b")), both, none);
+    same(after(&|| write(21, &["News", "Tools", "Talks"], "c")), both, told);
+    // Other files go on, and make room.
+    same(after(&|| write(20, &["Papers", "News"], "d")), "d of Papers, d of News, b of News, b of Tools", told);
+    same(after(&|| write(20, &["News"], "e")), "e of News, c of News, c of Tools, c of Talks", none);
+    same(after(&|| folder.remove("2025-05-20.md")), "c of News, c of Tools, c of Talks", none);
+}
+
+#[test]
 fn a_folder_of_too_many_bytes_keeps_what_it_had() {
     let folder = Folder::new();
     let write = |day: u32, titles: &[&str]| {
