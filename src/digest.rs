@@ -299,6 +299,7 @@ impl Text {
         // A picture that links to itself has one address.
         findings
             .dedup_by(|one, other| one.line == other.line && one.code == other.code && one.message == other.message);
+        lint::cut_short(&mut findings);
         (if digests.is_empty() { Outcome::Unusable } else { Outcome::Digests(digests) }, findings)
     }
 }

@@ -463,8 +463,9 @@ pub struct Published {
 /// The name under which the ledger keeps the authority of ids.
 const AUTHORITY: &str = "authority";
 
-/// So many digests are settled and committed at a time when nothing was published before.
+/// So many digests are settled and committed at a time when nothing was published before, or as many as have so many items.
 const PORTION: usize = 128;
+const PORTION_ITEMS: usize = 8192;
 
 /// The memory of what was published.
 ///
@@ -589,10 +590,16 @@ impl Ledger {
         if !self.records.is_empty() || !self.shown.is_empty() {
             return;
         }
-        let mut dates: Vec<NaiveDate> = digests.iter().map(|(_, digest)| digest.date).collect();
+        let mut dates: Vec<(NaiveDate, usize)> = digests.iter().map(|(_, it)| (it.date, it.len())).collect();
         dates.sort_unstable();
-        for last in dates.iter().skip(PORTION).step_by(PORTION) {
-            let portion: Vec<Keyed> = digests.iter().filter(|(_, digest)| digest.date < *last).cloned().collect();
+        let (mut count, mut items) = (0, 0);
+        let ends = dates.into_iter().filter(|(_, more)| {
+            let is_full = count == PORTION || (count > 0 && items + more > PORTION_ITEMS);
+            (count, items) = if is_full { (1, *more) } else { (count + 1, items + more) };
+            is_full
+        });
+        for (last, _) in ends {
+            let portion: Vec<Keyed> = digests.iter().filter(|(_, digest)| digest.date < last).cloned().collect();
             // What was settled before is written meanwhile.
             let ((_, changes), written) = rayon::join(
                 || settling::settle(&portion, &self.records, &self.last, now, options),

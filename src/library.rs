@@ -8,7 +8,7 @@ mod scan;
 pub mod watch;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Default for Options {
             extensions,
             include: Vec::new(),
             ignore: Vec::new(),
-            max_file_bytes: 4 * 1024 * 1024,
+            max_file_bytes: 1024 * 1024,
             max_total_bytes: 1024 * 1024 * 1024,
             max_sections: 2000,
         }
@@ -109,8 +109,11 @@ struct Understood {
 /// For so many files at least another core is worth asking.
 const AT_LEAST: usize = 4;
 
-/// So many files at a time are understood, and so many texts are in memory.
+/// So many files at a time are understood, and so many texts are in memory ...
 const AT_A_TIME: usize = 64;
+
+/// ... or fewer, of so many bytes: what a text becomes on its way can take some hundred times its bytes.
+const BYTES_AT_A_TIME: u64 = 2 * 1024 * 1024;
 
 /// The digests of a folder.
 #[derive(Debug)]
@@ -271,9 +274,12 @@ impl Library {
             !unchanged && !busy.contains(&listed.file)
         };
         let others: Vec<Listed> = files.into_iter().filter(is_other).collect();
-        let are_few = others.len() <= AT_A_TIME;
+        let are_few = portion(&others, |listed| listed.stamp.weight(&self.options)) == others.len();
         let mut pending = Vec::with_capacity(others.len());
-        for some in others.chunks(AT_A_TIME) {
+        let mut rest = others.as_slice();
+        while !rest.is_empty() {
+            let (some, after) = rest.split_at(portion(rest, |listed| listed.stamp.weight(&self.options)));
+            rest = after;
             let prepared = some.par_iter().with_min_len(AT_LEAST).map(|listed| self.prepare(listed, are_few));
             let prepared: Vec<(Pending, Option<(Lesson, Headings)>)> = prepared.collect();
             pending.extend(prepared.into_iter().map(|(file, lesson)| self.count(file, lesson)));
@@ -289,9 +295,10 @@ impl Library {
             }
         }
         self.learn(&mut pending);
-        let mut pending = pending.into_iter().peekable();
-        while pending.peek().is_some() {
-            let mut some: Vec<Pending> = pending.by_ref().take(AT_A_TIME).collect();
+        let mut pending = VecDeque::from(pending);
+        while !pending.is_empty() {
+            let count = portion(&pending, |file| file.stamp.weight(&self.options));
+            let mut some: Vec<Pending> = pending.drain(..count).collect();
             let texts = some.par_iter_mut().with_min_len(AT_LEAST);
             let understood: Vec<Understood> = texts.map(|file| self.understand(file, today)).collect();
             for (file, understood) in some.into_iter().zip(understood) {
@@ -545,6 +552,16 @@ impl Library {
     pub fn files(&self) -> impl Iterator<Item = (&str, &[Arc<Volume>])> {
         self.files.iter().map(|(path, file)| (path.as_str(), file.digests.as_slice()))
     }
+}
+
+/// How many of some files are worked on at a time: one at least.
+fn portion<'f, F: 'f>(files: impl IntoIterator<Item = &'f F>, weight: impl Fn(&F) -> u64) -> usize {
+    let mut total = 0;
+    let fitting = files.into_iter().take(AT_A_TIME).enumerate().take_while(|(at, file)| {
+        total += weight(file);
+        *at == 0 || total <= BYTES_AT_A_TIME
+    });
+    fitting.count()
 }
 
 /// Remembers whether anything is wrong with something.

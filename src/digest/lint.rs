@@ -1,5 +1,8 @@
 //! What is wrong in a text whatever its sections and items are: headings and emphasis that will not be what was meant.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
 use super::outline::{Block, Kind, Outline};
@@ -95,6 +98,29 @@ pub fn join_alike(findings: &mut Vec<Finding>) {
             findings.push(joined);
         }
     }
+}
+
+/// So many findings of one kind are told of a file; nobody reads more, and logs and memory have to hold them.
+const MOST_OF_A_KIND: usize = 100;
+
+/// The first of each kind, of which the last says how many are left out.
+pub fn cut_short(findings: &mut Vec<Finding>) {
+    let mut counts: BTreeMap<Code, usize> = BTreeMap::new();
+    findings.iter().for_each(|finding| *counts.entry(finding.code).or_default() += 1);
+    counts.retain(|_, count| *count > MOST_OF_A_KIND);
+    if counts.is_empty() {
+        return;
+    }
+    let mut told: BTreeMap<Code, usize> = BTreeMap::new();
+    findings.retain_mut(|finding| {
+        let Some(count) = counts.get(&finding.code) else { return true };
+        let told = told.entry(finding.code).or_default();
+        *told += 1;
+        if *told == MOST_OF_A_KIND {
+            let _ = write!(finding.message, "; of {} such findings in this file, the others are left out", count);
+        }
+        *told <= MOST_OF_A_KIND
+    });
 }
 
 /// Asterisks that stand in a text as they are: ` ** bold**`, or one half of a pair.

@@ -27,7 +27,7 @@ Correct a link that leads nowhere, or remove it.
         Code::FileTooLarge => {
             r#"
 The file has more bytes than content.max_file_bytes allows, so it is not read.
-That is 4 MiB if nothing is set. Often a picture was pasted into the text as a long
+That is 1 MiB if nothing is set. Often a picture was pasted into the text as a long
 data: address, which feed readers would not get anyway.
 
 Subscribers get nothing of it. A running server keeps the last version that was smaller.
@@ -35,7 +35,7 @@ Subscribers get nothing of it. A running server keeps the last version that was 
 Link to the picture instead, split the file, or raise the limit:
 
     content:
-      max_file_bytes: 8388608
+      max_file_bytes: 4194304
 "#
         }
         Code::FolderTooLarge => {

@@ -116,7 +116,7 @@ fn an_empty_file() {
 fn a_file_of_50_mb() {
     let folder = good();
     folder.write("2025-05-22.md", vec![b'a'; 50_000_000]);
-    expect(&folder, 1, "2025-05-22.md:1:1: error: larger than 4194304 bytes, so not read");
+    expect(&folder, 1, "2025-05-22.md:1:1: error: larger than 1048576 bytes, so not read");
 }
 
 #[test]

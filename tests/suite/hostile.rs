@@ -255,6 +255,21 @@ fn held(library: &Library) -> Held {
 }
 
 #[test]
+fn a_thousand_findings_of_a_kind_are_told_as_a_hundred() {
+    let (outcome, findings) = digest::parse(
+        "2025-05-22.md",
+        format!("## News\n\n### Tower\n\nText ** bold**.\n\n{}", "## Empty\n\n".repeat(1000)).as_bytes(),
+        &Rules::default(),
+    );
+    assert!(matches!(outcome, Outcome::Digests(_)));
+    let count = |code: Code| findings.iter().filter(|finding| finding.code == code).count();
+    assert_eq!((count(Code::SectionEmpty), count(Code::EmphasisBroken)), (100, 1));
+    let last = findings.iter().rfind(|finding| finding.code == Code::SectionEmpty).unwrap();
+    let said = "the section `Empty` has no items; of 1000 such findings in this file, the others are left out";
+    assert_eq!((last.line, last.message.as_str()), (205, said));
+}
+
+#[test]
 fn a_file_that_brings_too_many_sections_keeps_its_last_good_version() {
     let folder = Folder::new();
     let write = |day: u32, sections: &[&str], title: &str| {
