@@ -5,6 +5,8 @@
 
 use std::collections::HashSet;
 use std::hint::black_box;
+use std::net::IpAddr;
+use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use divan::Bencher;
@@ -12,10 +14,12 @@ use feedmill::config::{self, Overrides};
 use feedmill::digest::{Learnt, Surroundings, Text};
 use feedmill::feed;
 use feedmill::http::respond::{self, respond};
+use feedmill::http::traffic::Traffic;
 use feedmill::ledger::{Ledger, Settlement, Validators};
 use feedmill::library::Library;
 use feedmill::site::Site;
 use hyper::Request;
+use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
 
 const DIGESTS: u64 = 100;
@@ -139,7 +143,7 @@ fn request(name: &str, value: &str) -> Parts {
 }
 
 /// A feed, compressed before.
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn respond_gzip(bencher: Bencher) {
     let publication = Publication::new();
     let site = publication.site(&publication.settle(), None);
@@ -148,11 +152,32 @@ fn respond_gzip(bencher: Bencher) {
 }
 
 /// Nothing new for one who has it.
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn respond_unchanged(bencher: Bencher) {
     let publication = Publication::new();
     let site = publication.site(&publication.settle(), None);
     let tag = site.pages.get("/news/rss.xml").map(|page| page.hash().to_owned()).unwrap_or_default();
     let (head, options) = (request("if-none-match", &format!("\"{tag}\"")), respond::Options::default());
     bencher.bench(|| black_box(respond(&head, &site, &options)));
+}
+
+/// The answer to one of a thousand readers, counted.
+#[divan::bench(sample_size = 1000)]
+fn count(bencher: Bencher) {
+    let publication = Publication::new();
+    let site = publication.site(&publication.settle(), None);
+    let mut head = request("if-none-match", "\"x\"");
+    head.headers.insert("user-agent", HeaderValue::from_static("Example Reader/1.0 (+https://example.org/reader)"));
+    let answer = respond(&head, &site, &respond::Options::default());
+    let traffic = Traffic::new(date(0), None);
+    let count = |client: u32| {
+        let (client, took) = (IpAddr::from(client.to_be_bytes()), Duration::from_micros(10));
+        traffic.count(client, "/news/rss.xml", &head, &answer, took);
+    };
+    (0..1000).for_each(count);
+    let mut client = 0;
+    bencher.bench_local(|| {
+        client = (client + 1) % 1000;
+        count(client);
+    });
 }

@@ -97,7 +97,7 @@ impl Traffic {
     }
 
     /// Counts an answer that took so long to make.
-    pub(super) fn count(&self, client: IpAddr, route: &str, request: &Parts, answer: &Answer, took: Duration) {
+    pub fn count(&self, client: IpAddr, route: &str, request: &Parts, answer: &Answer, took: Duration) {
         let at = BOUNDS.iter().position(|bound| took.as_secs_f64() <= *bound).unwrap_or(BOUNDS.len());
         self.times[at].fetch_add(1, Ordering::Relaxed);
         self.nanoseconds.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
