@@ -62,12 +62,21 @@ impl Page {
             (header::CACHE_CONTROL, HeaderValue::from_static(cached)),
             (header::VARY, HeaderValue::from_static("Accept-Encoding")),
             (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+            (header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("ETag, Last-Modified, Link")),
         ]);
+        let links = ["rss.xml", "atom.xml", "feed.json", ""].map(|name| {
+            format!("<http://127.0.0.1:8080/news/{name}>; rel=\"alternate\"; type=\"application/rss+xml\"")
+        });
         let mut whole = unchanged.clone();
         whole.extend([
             (header::CONTENT_TYPE, HeaderValue::from_static("application/rss+xml; charset=utf-8")),
-            (header::ACCEPT_RANGES, HeaderValue::from_static("none")),
+            (header::LINK, HeaderValue::try_from(links.join(", "))?),
+            (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
             (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            (
+                header::CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
+            ),
         ]);
         whole.extend(encoding.map(|name| (header::CONTENT_ENCODING, HeaderValue::from_static(name))));
         Ok(Page { body: body.into(), tag, whole, unchanged })
