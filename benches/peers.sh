@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All comparisons with other programs, one after the other: installs what they need, builds the program as it is released, and
 # prints the tables of serving.py (nginx, a bare hyper server) and rebuild.py (the parser alone, Hugo), ROUNDS times each.
-# On Debian as root, with Rust; nothing else should run on the machine. About 15 minutes a round.
+# On Debian as root, with Rust; nothing else should run on the machine. About five minutes a round.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${ROUNDS:-3}

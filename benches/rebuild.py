@@ -132,26 +132,30 @@ def high(times):
 
 
 HUGO_FEED = """<rss version="2.0"><channel><title>{{ .Title }}</title><link>{{ .Permalink }}</link>
-{{ range first 14 .RegularPages }}<item>
+{{ range first MOST .RegularPages }}<item>
 <title>{{ .Title }}</title><link>{{ .Permalink }}</link><description>{{ .Content | html }}</description>
 </item>
 {{ end }}</channel></rss>
 """
 
 
-def hugo_pages(date, items):
-    """The digest of a date as Hugo needs it to make a feed per section: a content file per section."""
+def hugo_pages(date, items, per_item):
+    """The digest of a date as Hugo needs it to make a feed per section: a content file per section, or one per item, which is the
+    only way to have entries of items."""
     _, *sections = archive.digest(date, items).split("\n## ")
     for at, text in enumerate(sections):
         title, _, body = text.partition("\n")
-        yield ("news", "papers", "tools", "business", "culture")[at], f"---\ntitle: '{title} {date}'\ndate: {date}\n---\n{body}"
+        parts = [part.partition("\n")[::2] for part in body.split("\n### ")[1:]] if per_item else [(title, body)]
+        for number, (title, body) in enumerate(parts):
+            name = f"{('news', 'papers', 'tools', 'business', 'culture')[at]}/{date}-{number}.md"
+            yield name, f"---\ntitle: '{title} {date}'\ndate: {date}\nweight: {number + 1}\n---\n{body}"
 
 
 @contextlib.contextmanager
-def hugo_server(site):
-    """`hugo server` on a free port, with what it needs to write a feed per section. Its fast rendering leaves feeds as they were."""
+def hugo_server(site, most):
+    """`hugo server` on a free port, with what it needs to write a feed per section of so many pages. Its fast rendering leaves feeds as they were."""
     (site / "layouts" / "_default").mkdir(parents=True)
-    for name, text in (("rss.xml", HUGO_FEED), ("single.html", "{{ .Content }}"), ("list.html", "{{ .Title }}")):
+    for name, text in (("rss.xml", HUGO_FEED.replace("MOST", str(most))), ("single.html", "{{ .Content }}"), ("list.html", "{{ .Title }}")):
         (site / "layouts" / "_default" / name).write_text(text)
     (site / "config.toml").write_text('title = "Digest"\ndisableKinds = ["taxonomy", "term", "sitemap", "404"]\n')
     port = archive.free_port("127.0.0.1")
@@ -170,23 +174,23 @@ def hugo_server(site):
         process.wait()
 
 
-def hugo(folder, count, options):
+def hugo(folder, count, options, per_item):
     """The median, in milliseconds, of drops until Hugo's feed of a section shows them."""
-    site, times = folder / "hugo", []
+    site, times = folder / f"hugo-{'items' if per_item else 'sections'}", []
 
     def write(root, date):
-        for section, text in hugo_pages(date, options.items):
-            (root / section).mkdir(parents=True, exist_ok=True)
-            (root / section / f"{date}.md").write_text(text)
+        for name, text in hugo_pages(date, options.items, per_item):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
 
     for at in range(1 - count, 1):
         write(site / "content", archive.day(at))
-    with hugo_server(site) as (process, url):
+    with hugo_server(site, 14 * math.ceil(options.items / 5) if per_item else 14) as (process, url):
         reader = LenientReader(url)
         reader.get("/news/index.xml")
         for at in range(1, options.hugo_drops + 1):
             archive.resting(process.pid, 0.5)
-            date, outside = archive.day(at), folder / f"outside-{at}"
+            date, outside = archive.day(at), folder / f"outside-{per_item}-{at}"
             write(outside, date)
             begun = time.perf_counter()
             # The section that is asked for comes last, so that all of them are there.
@@ -211,9 +215,10 @@ def measure(options):
         if largest > smallest:
             print(f"a drop at {largest} digests takes {drops[largest] / drops[smallest]:.2f} times that at {smallest}")
         if options.hugo:
-            theirs = hugo(folder, smallest, options)
-            name = archive.told_by(["hugo", "version"]).partition("+")[0]
-            print(f"{name} at {smallest} digests: {theirs:.0f} ms, {theirs / drops[smallest]:.1f} times ours")
+            for per_item in (False, True):
+                theirs = hugo(folder, smallest, options, per_item)
+                print(f"hugo server at {smallest} digests, a page per {'item' if per_item else 'section and day'}: {theirs:.0f} ms, "
+                      f"{theirs / drops[smallest]:.1f} times ours")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ pub fn cut_short(findings: &mut Vec<Finding>) {
         let told = told.entry(finding.code).or_default();
         *told += 1;
         if *told == MOST_OF_A_KIND {
-            let _ = write!(finding.message, "; of {} such findings in this file, the others are left out", count);
+            let _ = write!(finding.message, "; of {count} such findings in this file, the others are left out");
         }
         *told <= MOST_OF_A_KIND
     });
