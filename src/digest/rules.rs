@@ -1,6 +1,6 @@
 //! How a publication writes its digests: what the configuration says and rules cannot know.
 //!
-//! Data only, with the defaults; what it means is up to the modules that read it.
+//! Data, with the defaults; what it means is up to the modules that read it.
 
 use std::collections::HashSet;
 
