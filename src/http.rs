@@ -10,5 +10,6 @@ mod negotiation;
 mod preview;
 pub mod respond;
 pub mod server;
+mod socket;
 pub mod status;
 pub mod traffic;

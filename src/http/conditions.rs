@@ -27,10 +27,11 @@ pub(super) fn judge(headers: &HeaderMap, page: &Page, coded: &Coded) -> Conditio
     } else {
         since(header::IF_UNMODIFIED_SINCE).is_some_and(|(since, modified)| modified > since)
     };
-    let unchanged = if headers.contains_key(header::IF_NONE_MATCH) {
-        tags(headers, header::IF_NONE_MATCH).any(|tag| tag == "*" || hash_named(tag) == Some(page.hash()))
-    } else {
-        since(header::IF_MODIFIED_SINCE).is_some_and(|(since, modified)| modified <= since)
+    let unchanged = match headers.get(header::IF_NONE_MATCH) {
+        // What nearly everybody sends: the tag that was given, as it was given.
+        Some(first) if *first == coded.etag => true,
+        Some(_) => tags(headers, header::IF_NONE_MATCH).any(|tag| tag == "*" || hash_named(tag) == Some(page.hash())),
+        None => since(header::IF_MODIFIED_SINCE).is_some_and(|(since, modified)| modified <= since),
     };
     match (failed, unchanged) {
         (true, _) => Condition::Failed,

@@ -1,6 +1,6 @@
 //! Which coding a client gets (RFC 9110, section 12.5.3).
 
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderValue};
 
 use crate::site::{Coded, Coding, Page};
 
@@ -15,22 +15,26 @@ struct Weights {
 }
 
 impl Weights {
-    fn of(headers: &HeaderMap) -> Weights {
+    /// As bytes: nearly every request has a list of them, and text is taken apart in several times as long.
+    fn of<'r>(lists: impl Iterator<Item = &'r HeaderValue>) -> Weights {
         let mut weights = Weights::default();
-        let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-        for part in values.flat_map(|value| value.split(',')) {
-            let (name, parameters) = part.split_once(';').unwrap_or((part, ""));
-            let name = name.trim();
-            let is = |known: &[&str]| known.iter().any(|known| name.eq_ignore_ascii_case(known));
+        for part in lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b',')) {
+            let end = part.iter().position(|byte| *byte == b';');
+            let (name, parameters) = part.split_at(end.unwrap_or(part.len()));
+            let name = name.trim_ascii();
+            let is = |known: &[&str]| known.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
             let place = match name {
-                "*" => &mut weights.any,
+                b"*" => &mut weights.any,
                 _ if is(&["gzip", "x-gzip"]) => &mut weights.gzip,
                 _ if is(&["br"]) => &mut weights.brotli,
                 _ if is(&["zstd"]) => &mut weights.zstd,
                 _ if is(&["identity"]) => &mut weights.identity,
                 _ => continue,
             };
-            *place = Some(weight(parameters));
+            *place = Some(match end {
+                Some(_) => std::str::from_utf8(parameters).map_or(0.0, weight),
+                None => 1.0,
+            });
         }
         weights
     }
@@ -64,18 +68,20 @@ pub(super) fn weight(parameters: &str) -> f32 {
 /// where 406 never can.
 pub(super) fn choose<'p>(headers: &HeaderMap, page: &'p Page) -> (Coding, &'p Coded) {
     let plain = (Coding::Identity, page.plain());
-    if !headers.contains_key(header::ACCEPT_ENCODING) {
+    let mut lists = headers.get_all(header::ACCEPT_ENCODING).into_iter().peekable();
+    if lists.peek().is_none() {
         return plain;
     }
-    let weights = Weights::of(headers);
+    let weights = Weights::of(lists);
     // Not named, identity is acceptable and the last choice.
     let identity = weights.identity.unwrap_or(0.0);
-    let mut codings = Coding::SMALLEST_FIRST;
-    // The sort is stable: of equal weights the smallest stays first.
-    codings.sort_by(|one, other| weights.of_coding(*other).total_cmp(&weights.of_coding(*one)));
-    let acceptable = |coding: &&Coding| weights.of_coding(**coding) > 0.0 && weights.of_coding(**coding) >= identity;
-    let Some(best) = codings.iter().find(acceptable) else { return plain };
+    let acceptable = |coding: &Coding| weights.of_coding(*coding) > 0.0 && weights.of_coding(*coding) >= identity;
+    // Of equal ones the last is the largest, so that it is the smallest page.
+    let codings = Coding::SMALLEST_FIRST.into_iter().rev().filter(acceptable);
+    let Some(best) = codings.max_by(|one, other| weights.of_coding(*one).total_cmp(&weights.of_coding(*other))) else {
+        return plain;
+    };
     let is_refused = weights.identity.or(weights.any) == Some(0.0);
-    let coded = if is_refused { page.coded(*best) } else { page.smaller(*best) };
-    coded.map_or(plain, |coded| (*best, coded))
+    let coded = if is_refused { page.coded(best) } else { page.smaller(best) };
+    coded.map_or(plain, |coded| (best, coded))
 }

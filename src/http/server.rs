@@ -33,6 +33,7 @@ use super::client;
 use super::limit::{self, Limiter};
 use super::preview::{self, Body};
 use super::respond::{self, respond};
+use super::socket::{self, Socket};
 use super::traffic::Traffic;
 use crate::readership::{self, Day};
 use crate::site::Site;
@@ -147,8 +148,8 @@ impl From<TcpListener> for Listeners {
 /// How long accepting pauses after an error: usually there are no file descriptors, and asking again at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// So long a stop hears what accepted connections ask, before it closes those that ask nothing: one that was accepted last has
-/// not had the time to, and would be closed without an answer.
+/// So long a stop goes on to accept, for the kernel has connections that have not spoken yet ([`socket::arrange`]); and as long
+/// it then hears what those ask that were accepted last, which would be closed without an answer.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// How long a thread is silent about such errors after it has told of one.
@@ -308,7 +309,10 @@ async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::i
     let graceful = GracefulShutdown::new();
     let mut options = shared.options.clone();
     let mut builder = arrange(&listener, &options.borrow_and_update());
-    let mut stopped = std::pin::pin!(shared.stop.cancelled());
+    let mut stopped = std::pin::pin!(async {
+        shared.stop.cancelled().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    });
     let mut told: Option<Instant> = None;
     loop {
         let permit = tokio::select! {
@@ -352,7 +356,7 @@ async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::i
             std::future::ready(Ok::<_, Infallible>(answer))
         });
         let traffic = shared.desk.traffic.clone();
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(Socket(stream)), service));
         tokio::spawn(async move {
             // A client that breaks off or sends nonsense concerns nobody else.
             if let Err(error) = connection.await {
@@ -375,7 +379,7 @@ async fn accept(listener: std::net::TcpListener, shared: &Arc<Shared>) -> std::i
 
 /// What every connection accepted from now on is subject to.
 fn arrange(listener: &TcpListener, limits: &Options) -> http1::Builder {
-    limit_stalling(listener, limits.stall_timeout);
+    socket::arrange(listener, limits.stall_timeout);
     bounded(limits)
 }
 
@@ -468,15 +472,5 @@ impl Drop for Seat {
         if let Some((shared, at)) = &self.0 {
             shared.seats.taken[*at].fetch_sub(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// hyper has no write timeout; the kernel closes a connection whose bytes nobody takes. A connection has from its listener what
-/// is set there, so this costs no call for each.
-fn limit_stalling(listener: &TcpListener, timeout: Duration) {
-    let socket = socket2::SockRef::from(listener);
-    let limited = socket.set_tcp_user_timeout(Some(timeout)).and_then(|()| socket.set_tcp_nodelay(true));
-    if let Err(error) = limited {
-        tracing::debug!(%error, "connections without limits");
     }
 }
