@@ -101,7 +101,7 @@ impl Default for Options {
             stall_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
             max_head_bytes: 16 * 1024,
-            max_headers: 64,
+            max_headers: HYPERS_MOST_HEADERS,
             max_connections: 10_000,
             connections_per_address: 100,
             trusted_proxies: Vec::new(),
@@ -117,6 +117,9 @@ impl Default for Options {
 
 /// How often the numbers of readers are kept.
 const KEEPING_INTERVAL: Duration = Duration::from_secs(300);
+
+/// So many headers hyper takes of itself; more get 431.
+const HYPERS_MOST_HEADERS: usize = 100;
 
 /// So many operators ask at once.
 const MOST_OPERATORS: usize = 64;
@@ -390,8 +393,11 @@ fn bounded(limits: &Options) -> http1::Builder {
         // Who has said all and waits has not gone away.
         .half_close(true)
         .header_read_timeout(limits.header_timeout)
-        .max_headers(limits.max_headers)
         .max_buf_size(limits.max_head_bytes);
+    // A number of its own hyper takes dearly: with that it fills the room for so many headers at each request.
+    if limits.max_headers != HYPERS_MOST_HEADERS {
+        builder.max_headers(limits.max_headers);
+    }
     builder
 }
 
