@@ -1,6 +1,7 @@
 //! A feed as JSON Feed 1.1.
 
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Entry, Feed, archive};
 
@@ -20,7 +21,7 @@ struct Document<'f> {
     language: Option<&'f str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     authors: Vec<Author<'f>>,
-    items: Vec<Item<'f>>,
+    items: Vec<&'f RawValue>,
 }
 
 #[derive(Serialize)]
@@ -60,9 +61,18 @@ pub fn render(feed: &Feed) -> Vec<u8> {
         description: &feed.description,
         language: feed.language.as_deref(),
         authors: authors(&feed.authors),
-        items: feed.entries.iter().map(|entry| item(entry)).collect(),
+        items: feed.entries.iter().map(|entry| written(entry)).collect(),
     };
-    serde_json::to_vec(&document).expect("texts and lists are always JSON")
+    let size = document.items.iter().map(|item| item.get().len() + 1).sum::<usize>();
+    let mut bytes = Vec::with_capacity(size + 1000);
+    serde_json::to_writer(&mut bytes, &document).expect("texts and lists are always JSON");
+    bytes
+}
+
+/// What an entry looks like, which depends on nothing else.
+fn written(entry: &Entry) -> &RawValue {
+    let write = || to_raw_value(&item(entry)).expect("texts and lists are always JSON");
+    entry.written.json.get_or_init(write)
 }
 
 fn item(entry: &Entry) -> Item<'_> {

@@ -7,6 +7,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
+use serde_json::value::RawValue;
+
 use super::{Entry, Feed};
 
 /// What was written of an entry. It says nothing about which entry it is.
@@ -14,6 +16,7 @@ use super::{Entry, Feed};
 pub struct Written {
     pub(super) rss: OnceLock<Fragment>,
     pub(super) atom: OnceLock<Fragment>,
+    pub(super) json: OnceLock<Box<RawValue>>,
     pub(super) number: OnceLock<u64>,
     pub(super) weight: OnceLock<usize>,
 }

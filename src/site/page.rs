@@ -12,7 +12,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use flate2::{Compression, GzBuilder};
 use hyper::header::{HeaderMap, HeaderValue};
-use sha2::{Digest as _, Sha256};
+use twox_hash::XxHash3_64;
 
 use super::delta::Past;
 use crate::feed;
@@ -153,7 +153,7 @@ struct Content {
 
 impl Content {
     fn new(body: Bytes) -> Content {
-        let hash: String = Sha256::digest(&body).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = format!("{:016x}", XxHash3_64::oneshot(&body));
         Content { plain: Coded::new(body, &hash, Coding::Identity), hash }
     }
 }
