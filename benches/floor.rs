@@ -1,12 +1,14 @@
 //! The least that an answer and a first load can cost, for `benches/serving.py` and `benches/rebuild.py` to compare with.
 //!
 //! `floor serve RUNTIME ADDRESS IDENTITY GZIP` is a bare hyper server that holds the bytes of two files and answers every GET
-//! with one of them, or with 304; RUNTIME is `current` (one thread) or `multi`. `floor parse FOLDER` reads every file below
-//! FOLDER and has pulldown-cmark parse it and make HTML of it, on every core.
+//! with one of them, or with 304. RUNTIME is `current` (one thread), `multi` (tokio's runtime of many), `shared` (a runtime for
+//! each core, all accepting from one listener, as feedmill does) or `reuseport` (each from a listener of its own).
+//! `floor parse FOLDER` reads every file below FOLDER and has pulldown-cmark parse it and make HTML of it, on every core.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 use std::convert::Infallible;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -19,6 +21,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use socket2::{Domain, Socket, Type};
 use tokio::runtime::Builder;
 
 fn main() -> anyhow::Result<()> {
@@ -26,14 +29,12 @@ fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["serve", runtime, address, identity, gzip] => {
-            let mut builder =
-                if *runtime == "multi" { Builder::new_multi_thread() } else { Builder::new_current_thread() };
-            let pages = [Page::new(identity, None)?, Page::new(gzip, Some("gzip"))?];
-            builder.enable_all().build()?.block_on(serve(address, Box::leak(Box::new(pages))))
+            let pages = Box::leak(Box::new([Page::new(identity, None)?, Page::new(gzip, Some("gzip"))?]));
+            arrange(runtime, address.parse()?, pages)
         }
         ["parse", folder] => parse(Path::new(folder)),
         _ => {
-            println!("floor serve (current|multi) ADDRESS IDENTITY GZIP, or floor parse FOLDER; benches/*.py run it");
+            println!("floor serve RUNTIME ADDRESS IDENTITY GZIP, or floor parse FOLDER; benches/*.py run it");
             Ok(())
         }
     }
@@ -83,10 +84,42 @@ impl Page {
     }
 }
 
-async fn serve(address: &str, pages: &'static [Page; 2]) -> anyhow::Result<()> {
-    let listener =
-        tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
-    println!("listening on http://{}/", listener.local_addr()?);
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(4096)?;
+    Ok(socket.into())
+}
+
+fn arrange(runtime: &str, address: SocketAddr, pages: &'static [Page; 2]) -> anyhow::Result<()> {
+    let first = listen(address).with_context(|| format!("cannot listen on {address}"))?;
+    let address = first.local_addr()?;
+    println!("listening on http://{address}/");
+    let alone = move |listener| Builder::new_current_thread().enable_all().build()?.block_on(serve(listener, pages));
+    match runtime {
+        "current" => alone(first),
+        "multi" => Builder::new_multi_thread().enable_all().build()?.block_on(async {
+            // Beside the thread that waits here, which would have to wake another for each connection.
+            tokio::spawn(serve(first, pages)).await?
+        }),
+        "shared" | "reuseport" => {
+            let another = || if runtime == "shared" { first.try_clone() } else { listen(address) };
+            let others = (1..cores()).map(|_| another()).collect::<Result<Vec<_>, _>>()?;
+            others.into_iter().for_each(|listener| drop(std::thread::spawn(move || alone(listener))));
+            alone(first)
+        }
+        _ => anyhow::bail!("{runtime} is no runtime: current, multi, shared or reuseport"),
+    }
+}
+
+async fn serve(listener: TcpListener, pages: &'static [Page; 2]) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
@@ -124,7 +157,7 @@ fn parse(folder: &Path) -> anyhow::Result<()> {
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+        for _ in 0..cores() {
             scope.spawn(work);
         }
     });

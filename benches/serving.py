@@ -170,9 +170,9 @@ def nginx(name, template, host, root):
 class Floor(Daemon):
     """The bare server, which begins as feedmill does, and is ended."""
 
-    def __init__(self, program, runtime, identity, compressed):
+    def __init__(self, program, runtime, identity, compressed, cores=str(SERVER_CORE)):
         super().__init__(program, identity)
-        self.command = ["taskset", "-c", str(SERVER_CORE), program, "serve", runtime, "127.0.0.1:0", str(identity), str(compressed)]
+        self.command = ["taskset", "-c", cores, program, "serve", runtime, "127.0.0.1:0", str(identity), str(compressed)]
 
     def __exit__(self, *_):
         self.process.kill()
@@ -195,9 +195,9 @@ def verify(server, body):
         same(f"{server.name}: the answer to a reader that has the feed", (status, seen), (304, b""))
 
 
-def load(server, case, connections, seconds, script, sizes):
+def load(server, case, connections, seconds, script, sizes, cores):
     """One run of wrk, and what it has cost the server."""
-    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script]
+    command = ["taskset", "-c", cores, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script]
     for name, value in server.headers(case).items():
         command += ["-H", f"{name}: {value}"]
     before = archive.cpu(server.pids)
@@ -214,13 +214,17 @@ def load(server, case, connections, seconds, script, sizes):
     return Run(taken / report["requests"] * 1e6, report["requests"] / report["seconds"], report["p99_ms"])
 
 
+def medians(name, runs):
+    cpu, rate, p99 = (statistics.median(getattr(it, field) for it in runs) for field in ("cpu", "rate", "p99"))
+    return f"{name:10}{cpu:>9.1f}{rate:>10.0f}{p99:>9.2f}"
+
+
 def report_case(case, connections, runs):
     """Prints the medians of a case and how feedmill stands to the others; gives the bounds that are broken."""
     ours, broken = runs["feedmill"], []
     bounds = {"tuned": case.at_most, "stock": AT_MOST_STOCK, "floor": AT_MOST_FLOOR}
     for name, theirs in runs.items():
-        cpu, rate, p99 = (statistics.median(getattr(it, field) for it in theirs) for field in ("cpu", "rate", "p99"))
-        line = f"{case.name:22}{connections:>6}  {name:10}{cpu:>9.1f}{rate:>10.0f}{p99:>9.2f}"
+        line = f"{case.name:22}{connections:>6}  {medians(name, theirs)}"
         if name in bounds:
             ratio = statistics.median(our.cpu / their.cpu for our, their in zip(ours, theirs))
             over = ratio > bounds[name]
@@ -231,7 +235,7 @@ def report_case(case, connections, runs):
     return broken
 
 
-def measure(servers, options, script, sizes):
+def measure(servers, options, script, sizes, cores=str(LOAD_CORE)):
     """All cases, the servers by turns, so that whatever the machine does meanwhile meets all of them."""
     runs = {}
     for turn in range(options.rounds):
@@ -239,14 +243,43 @@ def measure(servers, options, script, sizes):
             for connections in CONNECTIONS:
                 for server in servers[turn % len(servers):] + servers[:turn % len(servers)]:
                     per_server = runs.setdefault((case.name, connections), {it.name: [] for it in servers})
-                    per_server[server.name].append(load(server, case, connections, options.seconds, script, sizes))
+                    per_server[server.name].append(load(server, case, connections, options.seconds, script, sizes, cores))
     return runs
+
+
+RUNTIMES = ("shared", "reuseport", "multi")
+
+
+def compare_runtimes(options):
+    """How the bare server's threads may share the work: all servers and wrk have all cores, and nothing else is compared."""
+    floor, cores = archive.floor(), ",".join(map(str, sorted(os.sched_getaffinity(0))))
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(workspace())
+        body = archive.digest(archive.day(0), 100).encode()
+        file, packed, script = folder / "page", folder / "page.gz", folder / "report.lua"
+        file.write_bytes(body)
+        packed.write_bytes(gzip.compress(body))
+        script.write_text(REPORT)
+        sizes = len(body), packed.stat().st_size
+        bare = [stack.enter_context(Floor(floor, runtime, file, packed, cores)) for runtime in RUNTIMES]
+        servers = [Server(name, it.url.rstrip("/"), [it.process.pid]) for name, it in zip(RUNTIMES, bare)]
+        for server in servers:
+            verify(server, body)
+        print(f"{sizes[0]} bytes, {sizes[1]} with gzip; {options.rounds} rounds of {options.seconds} s; all on cores {cores}")
+        runs = measure(servers, options, script, sizes, cores)
+    print(f"{'case':22}{'conns':>6}  {'runtime':10}{'CPU µs':>9}{'req/s':>10}{'p99 ms':>9}{'ratio':>9}")
+    for (case, connections), per_runtime in runs.items():
+        for name, ours in per_runtime.items():
+            ratio = statistics.median(one.cpu / other.cpu for one, other in zip(ours, per_runtime[RUNTIMES[0]]))
+            print(f"{case:22}{connections:>6}  {medians(name, ours)}{ratio:>9.2f}")
 
 
 def compare(options):
     for program in ("wrk", "nginx", "taskset"):
         tool(program)
     check(len(os.sched_getaffinity(0)) > LOAD_CORE, "the machine", "two cores", os.sched_getaffinity(0))
+    if options.runtimes:
+        return compare_runtimes(options)
     floor = archive.floor()
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(workspace())
@@ -261,7 +294,7 @@ def compare(options):
         file.write_bytes(body)
         packed = file.with_name(f"{file.name}.gz")
         packed.write_bytes(compressed)
-        bare = stack.enter_context(Floor(floor, options.runtime, file, packed))
+        bare = stack.enter_context(Floor(floor, "current", file, packed))
         servers = [
             feedmill,
             stack.enter_context(nginx("tuned", TUNED, "127.0.0.2", folder / "www")),
@@ -288,7 +321,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=1, help="of each run of wrk [default: 1]")
     parser.add_argument("--rounds", type=int, default=5, help="of all cases and servers [default: 5]")
-    parser.add_argument("--runtime", choices=("current", "multi"), default="current", help="of the floor [default: current]")
+    parser.add_argument("--runtimes", action="store_true", help="compare how the floor's threads may share the work, and nothing else")
     parser.add_argument("--check", action="store_true", help="fail when a bound is broken")
     arguments = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)

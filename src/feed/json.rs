@@ -66,6 +66,7 @@ pub fn render(feed: &Feed) -> Vec<u8> {
     let size = document.items.iter().map(|item| item.get().len() + 1).sum::<usize>();
     let mut bytes = Vec::with_capacity(size + 1000);
     serde_json::to_writer(&mut bytes, &document).expect("texts and lists are always JSON");
+    bytes.shrink_to_fit();
     bytes
 }
 

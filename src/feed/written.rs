@@ -3,6 +3,7 @@
 //! A feed is then put together from what its entries look like, byte for byte as if the writing crate had written all of it.
 //! What a newcomer gets wrong: an entry's own words are not all that counts, for a feed has authors and a language of its own.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
@@ -75,22 +76,25 @@ impl Format {
         let Some((begin, end)) = self.entries_of(&document) else { return document };
         let rest = document.split_off(end);
         document.truncate(begin);
-        document.reserve(feed.entries.iter().map(|entry| entry.html.len() + 1000).sum());
-        for entry in &feed.entries {
-            let fragment = || Fragment {
-                language: bare.language.clone(),
-                authors: bare.authors.clone(),
-                bytes: self.fragment(entry, &bare),
-            };
-            let kept = (self.kept)(&entry.written).get_or_init(fragment);
-            if kept.language == bare.language && kept.authors == bare.authors {
-                document.extend_from_slice(&kept.bytes);
-            } else {
-                document.extend(self.fragment(entry, &bare));
-            }
-        }
+        let written: Vec<Cow<'_, [u8]>> = feed.entries.iter().map(|entry| self.written(entry, &bare)).collect();
+        document.reserve_exact(written.iter().map(|bytes| bytes.len()).sum::<usize>() + rest.len());
+        written.iter().for_each(|bytes| document.extend_from_slice(bytes));
         document.extend(rest);
         document
+    }
+
+    /// What an entry looks like, written anew if what is kept was for feeds of another kind.
+    fn written<'e>(&self, entry: &'e Arc<Entry>, bare: &Feed) -> Cow<'e, [u8]> {
+        let fragment = || Fragment {
+            language: bare.language.clone(),
+            authors: bare.authors.clone(),
+            bytes: self.fragment(entry, bare),
+        };
+        let kept = (self.kept)(&entry.written).get_or_init(fragment);
+        match kept.language == bare.language && kept.authors == bare.authors {
+            true => Cow::Borrowed(&kept.bytes),
+            false => Cow::Owned(self.fragment(entry, bare)),
+        }
     }
 
     fn fragment(&self, entry: &Arc<Entry>, bare: &Feed) -> Vec<u8> {

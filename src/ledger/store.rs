@@ -28,6 +28,9 @@ use crate::spool::Spool;
 /// The file in the state folder.
 const FILE: &str = "ledger.sqlite";
 
+/// So many pages of the file stay in memory, 512 KiB: what a drop touches. SQLite's own 2 MB make a drop no quicker.
+const CACHE_PAGES: i32 = 128;
+
 /// The file whose lock says that a process writes to the folder.
 const LOCK: &str = "lock";
 
@@ -229,6 +232,7 @@ impl Store {
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "cache_size", CACHE_PAGES)?;
         migrate(&mut connection)?;
         Ok(Store { connection, _lock: Some(lock) })
     }

@@ -21,6 +21,7 @@ import signal
 import urllib.parse
 import xml.etree.ElementTree
 
+import xxhash
 from common import Daemon, Failure, binary, check, main, same, until, workspace
 
 FOLDERS = ["/", "/news/", "/tools/", "/digests/"]
@@ -123,7 +124,7 @@ class Seen:
         self.bodies[route, tag] = mark
         if coding in ("identity", "gzip"):
             plain = gzip.decompress(body) if coding == "gzip" else body
-            same(f"{what}: the page's hash, of which its entity tag is made", hashlib.sha256(plain).hexdigest()[:16], page)
+            same(f"{what}: the page's hash, of which its entity tag is made", xxhash.xxh3_64_hexdigest(plain), page)
             json.loads(plain) if route.endswith("json") else xml.etree.ElementTree.fromstring(plain)
             versions = set(map(int, VERSION.findall(plain)))
             check(len(versions) == 1, f"{what}: the versions in one document", "one", versions)
