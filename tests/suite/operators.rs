@@ -1,6 +1,9 @@
 //! What operators are told: health, readiness, status, numbers, the access log, and how many read.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use feedmill::daemon;
 use feedmill::http::server::{AdminListener, Listeners};
@@ -35,6 +38,22 @@ async fn metric(daemon: &Daemon, name: &str) -> BTreeMap<String, f64> {
         (labels.is_empty() || labels.starts_with('{')).then(|| (labels.to_owned(), value.parse().unwrap()))
     });
     lines.collect()
+}
+
+/// tcp(7), TCP_DEFER_ACCEPT: a connection that says nothing yet is not accepted, so that it costs nothing.
+#[tokio::test]
+async fn a_connection_is_accepted_when_it_speaks() {
+    let daemon = folder().serve().await;
+    let accepted = async || metric(&daemon, "feedmill_http_connections_accepted_total").await[""];
+    let (before, begun) = (accepted().await, Instant::now());
+    let mut silent: Vec<_> = (0..50).map(|_| TcpStream::connect(daemon.address).unwrap()).collect();
+    let after = accepted().await;
+    // A second later the kernel hands them over all the same.
+    assert!(after == before + 1.0 || begun.elapsed() > Duration::from_millis(900), "{after} after {before}");
+    silent[0].write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let spoken = tokio::task::spawn_blocking(move || silent[0].read(&mut [0; 1024]).unwrap());
+    assert!(spoken.await.unwrap() > 0);
+    assert!(accepted().await >= after + 2.0);
 }
 
 #[tokio::test]
