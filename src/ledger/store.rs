@@ -28,7 +28,8 @@ use crate::spool::Spool;
 /// The file in the state folder.
 const FILE: &str = "ledger.sqlite";
 
-/// So many pages of the file stay in memory, 512 KiB: what a drop touches. SQLite's own 2 MB make a drop no quicker.
+/// So many pages of the file stay in memory, 512 KiB: what a drop touches. SQLite's own 2 MB make a drop half a millisecond quicker
+/// at most, where it takes ten.
 const CACHE_PAGES: i32 = 128;
 
 /// The file whose lock says that a process writes to the folder.
