@@ -111,7 +111,14 @@ fn arrange(runtime: &str, address: SocketAddr, pages: &'static [Page; 2]) -> any
         "shared" | "reuseport" => {
             let another = || if runtime == "shared" { first.try_clone() } else { listen(address) };
             let others = (1..cores()).map(|_| another()).collect::<Result<Vec<_>, _>>()?;
-            others.into_iter().for_each(|listener| drop(std::thread::spawn(move || alone(listener))));
+            for listener in others {
+                // With one thread less nothing would be comparable.
+                std::thread::spawn(move || {
+                    let Err(error) = alone(listener) else { return };
+                    println!("a thread ended: {error:#}");
+                    std::process::exit(1)
+                });
+            }
             alone(first)
         }
         _ => anyhow::bail!("{runtime} is no runtime: current, multi, shared or reuseport"),

@@ -31,10 +31,10 @@ pub(super) fn arrange(listener: &TcpListener, stall_timeout: Duration) {
     let stall = u32::try_from(stall_timeout.as_millis()).unwrap_or(u32::MAX);
     let arranged = setsockopt(listener, sockopt::TcpUserTimeout, &stall)
         .and_then(|()| setsockopt(listener, sockopt::TcpNoDelay, &true))
-        .and_then(|()| setsockopt(listener, DeferAccept, &SILENCE_SECONDS))
-        .and_then(|()| listen(listener, Backlog::MAXALLOWABLE));
+        .and_then(|()| listen(listener, Backlog::MAXALLOWABLE))
+        .and_then(|()| setsockopt(listener, DeferAccept, &SILENCE_SECONDS));
     if let Err(error) = arranged {
-        tracing::debug!(%error, "the listener stays as it is");
+        tracing::warn!(%error, "the system does not take all limits of connections");
     }
 }
 
